@@ -1,0 +1,417 @@
+//! Everything that can go wrong: its message, what mends it, and the exit status that scripts go by (envpipe(1)).
+//!
+//! It owns the words. Whoever finds a fault says what and where; only `main` prints.
+
+use std::io;
+
+/// What went wrong. No variant holds a secret.
+#[derive(Debug)]
+pub enum Error {
+    /// The command line, or a file that it names, says something that cannot be done.
+    Usage {
+        /// What is wrong with which word.
+        message: String,
+        /// What to write instead.
+        hint: String,
+    },
+    /// `open` was told no key that it may use.
+    NoKeyNamed {
+        /// The ARNs of the KMS keys in the header.
+        keys: Vec<String>,
+    },
+    /// A file or pipe failed.
+    Io {
+        /// What was being done, as in «cannot read».
+        verb: &'static str,
+        /// Which file or pipe.
+        what: String,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// Whoever read our output has left.
+    ReaderGone,
+    /// An output file that must not be overwritten is there.
+    Exists {
+        /// Its path.
+        path: String,
+    },
+    /// The system gave no randomness.
+    Random(getrandom::Error),
+
+    /// KMS did not give a key.
+    Kms(Box<KmsFailure>),
+    /// The header has KMS stanzas, but none for a key that was named.
+    OtherKey {
+        /// The ARNs of the KMS keys in the header.
+        keys: Vec<String>,
+        /// What was named.
+        named: Vec<String>,
+    },
+    /// No stanza is for any of the identities, and KMS has no part in this stream or was not asked.
+    NoIdentity {
+        /// The kinds of stanza in the header.
+        kinds: Vec<String>,
+        /// The ARNs of the KMS keys in the header.
+        keys: Vec<String>,
+    },
+    /// The header lacks what `-c` demands.
+    Context {
+        /// The name, or name and value.
+        wanted: String,
+    },
+    /// Several keys failed.
+    NoKeyWorked {
+        /// What came of it.
+        what: &'static str,
+        /// Each failure.
+        causes: Vec<Error>,
+    },
+
+    /// The input is empty.
+    Empty,
+    /// The input is not an age file.
+    NotAge {
+        /// What it seems to be, and what to do about it.
+        seems: Option<(&'static str, &'static str)>,
+    },
+    /// The input ends inside its header or the nonce behind it.
+    HeaderCut,
+    /// The header is longer than envpipe reads.
+    HeaderTooLong,
+    /// The header is malformed.
+    Header {
+        /// Its line, from 1.
+        line: usize,
+        /// What is wrong there.
+        why: &'static str,
+    },
+    /// A stanza is malformed.
+    Stanza {
+        /// Its number in the header, from 1.
+        number: usize,
+        /// Its kind.
+        kind: &'static str,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// The header's MAC does not fit.
+    HeaderNotAuthentic,
+    /// The data key from KMS does not open the wrapped file key beside it.
+    FileKeyNotAuthentic {
+        /// The ARN of the key.
+        key: String,
+    },
+    /// The armor is malformed.
+    Armor {
+        /// Its line, from 1.
+        line: usize,
+        /// What is wrong there.
+        why: &'static str,
+    },
+    /// The input ends where chunk `chunk` (from 0) should begin or before its tag is whole.
+    Truncated {
+        /// The chunk that is missing.
+        chunk: u64,
+    },
+    /// The input ends in this chunk, which is not authentic as a last one.
+    CutOrAltered {
+        /// The chunk, from 0.
+        chunk: u64,
+    },
+    /// This chunk is not what was sealed here.
+    NotAuthentic {
+        /// The chunk, from 0.
+        chunk: u64,
+    },
+    /// The stream ended with this chunk, but the input goes on.
+    Trailing {
+        /// The chunk, from 0.
+        chunk: u64,
+    },
+    /// The last chunk is empty though others came before it.
+    EmptyLastChunk {
+        /// The chunk, from 0.
+        chunk: u64,
+    },
+}
+
+/// A call to KMS that failed.
+#[derive(Debug)]
+pub struct KmsFailure {
+    /// The name of the operation, which is also that of the IAM action.
+    pub operation: &'static str,
+    /// The key as it was named to KMS.
+    pub key: String,
+    /// The region that was asked, where there was one.
+    pub region: Option<String>,
+    /// Why it failed.
+    pub fault: KmsFault,
+}
+
+/// Why a call to KMS failed.
+#[derive(Debug)]
+pub enum KmsFault {
+    /// KMS answered with an error.
+    Refused {
+        /// Its code, as in `AccessDeniedException`.
+        code: String,
+        /// Its message, if it has one.
+        message: Option<String>,
+        /// The id that AWS support asks for.
+        request_id: Option<String>,
+    },
+    /// No region is configured, and the key's name has none.
+    NoRegion,
+    /// The credential chain gave nothing.
+    NoCredentials(String),
+    /// No answer came.
+    Unreachable(String),
+    /// No answer came in time.
+    TimedOut,
+    /// The answer is not what was asked for.
+    Answer(&'static str),
+}
+
+impl Error {
+    /// A command line that cannot be carried out, and what to write instead.
+    pub fn usage(message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self::Usage { message: message.into(), hint: hint.into() }
+    }
+
+    /// The exit status.
+    pub fn status(&self) -> u8 {
+        match self {
+            Self::Io { .. } | Self::ReaderGone | Self::Exists { .. } | Self::Random(_) => 1,
+            Self::Usage { .. } | Self::NoKeyNamed { .. } => 2,
+            Self::Kms(_)
+            | Self::OtherKey { .. }
+            | Self::NoIdentity { .. }
+            | Self::Context { .. }
+            | Self::NoKeyWorked { .. } => 3,
+            Self::Empty
+            | Self::NotAge { .. }
+            | Self::HeaderCut
+            | Self::HeaderTooLong
+            | Self::Header { .. }
+            | Self::Stanza { .. }
+            | Self::HeaderNotAuthentic
+            | Self::FileKeyNotAuthentic { .. }
+            | Self::Armor { .. }
+            | Self::Truncated { .. }
+            | Self::CutOrAltered { .. }
+            | Self::NotAuthentic { .. }
+            | Self::Trailing { .. }
+            | Self::EmptyLastChunk { .. } => 4,
+        }
+    }
+
+    /// What and where: lower case, one line, without a full stop.
+    pub fn message(&self) -> String {
+        match self {
+            Self::Usage { message, .. } => message.clone(),
+            Self::NoKeyNamed { keys } if keys.is_empty() => "no key is named to open this stream with".into(),
+            Self::NoKeyNamed { keys } => format!(
+                "no key is named to open this stream with; its header says it is sealed under {}",
+                keys.join(", ")
+            ),
+            Self::Io { verb, what, source } => format!("cannot {verb} {what}: {}", reason(source)),
+            Self::ReaderGone => "standard output: broken pipe".into(),
+            Self::Exists { path } => format!("{path} exists already"),
+            Self::Random(source) => format!("the system gave no randomness: {source}"),
+            Self::Kms(failure) => failure.message(),
+            Self::OtherKey { keys, named } => format!(
+                "the stream is sealed under {}, which {} does not name",
+                keys.join(", "),
+                named.join(", ")
+            ),
+            Self::NoIdentity { kinds, .. } => {
+                format!("no identity opens this stream; its header has stanzas of kind {}", kinds.join(", "))
+            }
+            Self::Context { wanted } => {
+                format!("the header has no KMS stanza with the encryption context {wanted}")
+            }
+            Self::NoKeyWorked { what, .. } => (*what).into(),
+            Self::Empty => "the input is empty: not even a header".into(),
+            Self::NotAge { seems: Some((what, _)) } => {
+                format!("the input is not a sealed stream; it looks like {what}")
+            }
+            Self::NotAge { seems: None } => "the input is not a sealed stream".into(),
+            Self::HeaderCut => "truncated: the input ends before its first chunk".into(),
+            Self::HeaderTooLong => "the header is longer than 256 KiB".into(),
+            Self::Header { line, why } => format!("malformed header, line {line}: {why}"),
+            Self::Stanza { number, kind, why } => {
+                format!("malformed header, stanza {number} ({kind}): {why}")
+            }
+            Self::HeaderNotAuthentic => "the header is not authentic: it was altered after sealing".into(),
+            Self::FileKeyNotAuthentic { key } => {
+                format!(
+                    "the stanza of {key} is not authentic: KMS gave its data key, but that does not open it"
+                )
+            }
+            Self::Armor { line, why } => format!("malformed armor, line {line}: {why}"),
+            Self::Truncated { chunk } => {
+                format!(
+                    "truncated: the input ends where chunk {chunk} should be, before the stream's last chunk"
+                )
+            }
+            Self::CutOrAltered { chunk } => {
+                format!("truncated or altered: the input ends in chunk {chunk}, which is not authentic")
+            }
+            Self::NotAuthentic { chunk } => {
+                format!("chunk {chunk} is not authentic: it was altered or moved")
+            }
+            Self::Trailing { chunk } => {
+                format!(
+                    "trailing data: the stream is whole and ends with chunk {chunk}, but the input goes on"
+                )
+            }
+            Self::EmptyLastChunk { chunk } => {
+                format!("chunk {chunk} is the last but empty, which no sealer writes")
+            }
+        }
+    }
+
+    /// The command, IAM action or setting that mends it.
+    pub fn hint(&self) -> Option<String> {
+        let open_with =
+            |key: &String| format!("if you trust that key, and the stream is yours: envpipe open -k {key}");
+        Some(match self {
+            Self::Usage { hint, .. } => hint.clone(),
+            Self::NoKeyNamed { keys } => match keys.first() {
+                Some(key) => open_with(key),
+                None => "name an identity file: envpipe open -i FILE".into(),
+            },
+            Self::OtherKey { keys, .. } => return keys.first().map(open_with),
+            Self::NoIdentity { kinds, .. } if kinds.iter().any(|kind| kind == "scrypt") => {
+                "it is sealed with a passphrase, which envpipe does not do: age -d".into()
+            }
+            Self::NoIdentity { keys, .. } => match keys.first() {
+                Some(key) => open_with(key),
+                None => "the identity that fits is another one, or of a kind that envpipe has not: age -d -i FILE".into(),
+            },
+            Self::Exists { .. } => "move it away or name another file; keys are never overwritten".into(),
+            Self::Kms(failure) => return failure.hint(),
+            Self::Context { .. } => "the stream is another one than you asked for, or was sealed without that -c".into(),
+            Self::Empty => "the command that should have written the stream wrote nothing; look at its own error".into(),
+            Self::NotAge { seems: Some((_, mend)) } => (*mend).into(),
+            Self::NotAge { seems: None } => "a sealed stream begins with 'age-encryption.org/v1', or armored with \
+                                             '-----BEGIN AGE ENCRYPTED FILE-----'"
+                .into(),
+            Self::Trailing { .. } => "what was written is the whole plaintext; what follows may be a second stream".into(),
+            Self::Truncated { .. } | Self::CutOrAltered { .. } | Self::HeaderCut => {
+                "fetch it again and compare its size; what was written is only the beginning of the plaintext".into()
+            }
+            Self::NotAuthentic { .. } => {
+                "fetch it again; what was written is only the beginning of the plaintext, and true as far as it goes".into()
+            }
+            _ => return None,
+        })
+    }
+
+    /// The errors to print, in order: itself, and where it stands for several, each of them.
+    pub fn all(&self) -> Vec<&Self> {
+        match self {
+            Self::NoKeyWorked { causes, .. } => std::iter::once(self).chain(causes).collect(),
+            _ => vec![self],
+        }
+    }
+
+    /// One error out of several: the error itself where there is but one.
+    pub fn no_key_worked(what: &'static str, mut causes: Vec<Self>) -> Self {
+        match causes.len() {
+            1 => causes.remove(0),
+            _ => Self::NoKeyWorked { what, causes },
+        }
+    }
+}
+
+impl KmsFailure {
+    fn message(&self) -> String {
+        let Self { operation, key, .. } = self;
+        let place = self.region.as_ref().map(|region| format!(" in {region}")).unwrap_or_default();
+        let cause = match &self.fault {
+            KmsFault::Refused { code, message, request_id } => {
+                let id = request_id.as_ref().map(|id| format!(" (request id {id})")).unwrap_or_default();
+                let message = message.as_ref().map(|message| format!(": {message}")).unwrap_or_default();
+                format!("{code}{message}{id}")
+            }
+            KmsFault::NoRegion => "no AWS region is configured".into(),
+            KmsFault::NoCredentials(cause) => format!("no AWS credentials: {cause}"),
+            KmsFault::Unreachable(cause) => format!("KMS cannot be reached: {cause}"),
+            KmsFault::TimedOut => "KMS did not answer in time".into(),
+            KmsFault::Answer(what) => format!("KMS gave a wrong answer: {what}"),
+        };
+        format!("kms:{operation} with {key}{place} failed: {cause}")
+    }
+
+    fn hint(&self) -> Option<String> {
+        let Self { operation, key, region, fault } = self;
+        let code = match fault {
+            KmsFault::Refused { code, .. } => code.as_str(),
+            KmsFault::NoRegion => {
+                return Some("set AWS_REGION, or name the key by its ARN, which has the region in it".into());
+            }
+            KmsFault::NoCredentials(_) => {
+                return Some(
+                    "log in (aws sso login), set AWS_PROFILE, or give this host a role; to test: aws sts \
+                     get-caller-identity"
+                        .into(),
+                );
+            }
+            KmsFault::Unreachable(_) | KmsFault::TimedOut => {
+                return Some("check the network, proxy, VPC endpoint and AWS_ENDPOINT_URL_KMS".into());
+            }
+            KmsFault::Answer(_) => {
+                return Some("check AWS_ENDPOINT_URL_KMS: is it really KMS that answers?".into());
+            }
+        };
+        Some(match code {
+            "AccessDeniedException" => format!(
+                "allow kms:{operation} on this key, in the policy of the caller and in that of the key; its conditions may \
+                 ask for an encryption context (-c)"
+            ),
+            "NotFoundException" => match region {
+                _ if key.starts_with("arn:") => "check the ARN; the key may have been deleted".into(),
+                Some(region) => format!(
+                    "check the name (an alias is written alias/NAME), the region ({region}) and the account"
+                ),
+                None => "check the name (an alias is written alias/NAME), the region and the account".into(),
+            },
+            "DisabledException" => format!("enable the key: aws kms enable-key --key-id {key}"),
+            "KMSInvalidStateException" => {
+                format!(
+                    "look at KeyState; a deletion that is pending can be cancelled: aws kms describe-key --key-id {key}"
+                )
+            }
+            "InvalidKeyUsageException" => "the key must be symmetric, for ENCRYPT_DECRYPT".into(),
+            "IncorrectKeyException" => {
+                "the stream is sealed under another key than the one named; see its header's ARN".into()
+            }
+            "InvalidCiphertextException" => {
+                "the stanza was altered: its encryption context or wrapped key is not what KMS wrapped".into()
+            }
+            "ExpiredTokenException"
+            | "UnrecognizedClientException"
+            | "InvalidClientTokenId"
+            | "InvalidSignatureException"
+            | "IncompleteSignature"
+            | "MissingAuthenticationToken" => {
+                "the credentials are not valid, or no longer; to test: aws sts get-caller-identity".into()
+            }
+            "ThrottlingException" | "LimitExceededException" => {
+                "KMS limits the rate of calls; wait, or raise AWS_MAX_ATTEMPTS".into()
+            }
+            "ValidationException" => "check the key's name: an alias is written alias/NAME".into(),
+            _ => return None,
+        })
+    }
+}
+
+/// The system's words without Rust's «(os error N)».
+fn reason(error: &io::Error) -> String {
+    let text = error.to_string();
+    let text = text.split(" (os error").next().unwrap_or_default();
+    let mut chars = text.chars();
+    let first = chars.next().map(|c| c.to_ascii_lowercase());
+    first.into_iter().chain(chars).collect()
+}

@@ -1,0 +1,54 @@
+//! Age's keys as text: Bech32 (BIP 173) without its limit on length.
+//!
+//! It owns the encoding; what the bytes mean belongs to the kind of key (`keys`).
+
+use bech32::primitives::decode::CheckedHrpstring;
+use bech32::{Bech32, Hrp};
+use zeroize::Zeroizing;
+
+/// Encodes in lower case; an upper-case prefix gives an upper-case text, as age's secret keys have it.
+pub fn encode(prefix: Hrp, bytes: &[u8]) -> Zeroizing<String> {
+    let upper = prefix.as_str().chars().any(|c| c.is_ascii_uppercase());
+    let encode = if upper { bech32::encode_upper::<Bech32> } else { bech32::encode_lower::<Bech32> };
+    #[expect(
+        clippy::expect_used,
+        reason = "keys have 32 bytes, or were Bech32 before; its limit is 1023 characters"
+    )]
+    Zeroizing::new(encode(prefix, bytes).expect("a key fits Bech32"))
+}
+
+/// Decodes a text of this prefix and in its case; `None` where prefix, checksum, case or padding are wrong.
+pub fn decode(prefix: Hrp, text: &str) -> Option<Zeroizing<Vec<u8>>> {
+    let parsed = CheckedHrpstring::new::<Bech32>(text).ok().filter(|parsed| parsed.hrp() == prefix)?;
+    let bytes = Zeroizing::new(parsed.byte_iter().collect::<Vec<u8>>());
+    // What encodes to another text (another case, or padding bits that are set) is not canonical.
+    (encode(prefix, &bytes).as_str() == text).then_some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RECIPIENT: &str = "age1zvkyg2lqzraa2lnjvqej32nkuu0ues2s82hzrye869xeexvn73equnujwj";
+    const IDENTITY: &str = "AGE-SECRET-KEY-1GFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPQ4EGAEX";
+
+    #[test]
+    fn the_examples_of_the_age_specification_decode_and_encode() {
+        let age = Hrp::parse_unchecked("age");
+        let secret = Hrp::parse_unchecked("AGE-SECRET-KEY-");
+        let public = decode(age, RECIPIENT).unwrap();
+        assert_eq!(encode(age, &public).as_str(), RECIPIENT);
+        assert_eq!(decode(secret, IDENTITY).unwrap().as_slice(), &[0x42; 32]);
+        assert_eq!(encode(secret, &[0x42; 32]).as_str(), IDENTITY);
+    }
+
+    #[test]
+    fn another_case_prefix_or_checksum_is_refused() {
+        let age = Hrp::parse_unchecked("age");
+        let altered = RECIPIENT.replace("zv", "vz");
+        for refused in [&RECIPIENT.to_uppercase(), IDENTITY, &altered, "age1", "", "Age1zvkyg"] {
+            assert!(decode(age, refused).is_none(), "{refused}");
+        }
+        assert!(decode(Hrp::parse_unchecked("AGE-SECRET-KEY-"), &IDENTITY.to_lowercase()).is_none());
+    }
+}
