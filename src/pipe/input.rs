@@ -1,0 +1,153 @@
+//! Where bytes come from: standard input or a file, with armor taken off where there is some.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::fd::AsFd;
+use std::path::Path;
+
+use crate::error::Error;
+use crate::format::armor;
+
+/// Bytes to read, with errors that say of what.
+pub trait Source {
+    /// Reads at least one byte into `buf`, which is not empty, and as many as are there; 0 at the end.
+    fn read(&mut self, buf: &mut [u8]) -> Result<usize, Error>;
+}
+
+impl<S: Source + ?Sized> Source for Box<S> {
+    fn read(&mut self, buf: &mut [u8]) -> Result<usize, Error> {
+        (**self).read(buf)
+    }
+}
+
+/// A file or pipe as it is.
+pub struct Input {
+    file: File,
+    name: String,
+}
+
+impl Input {
+    /// Opens `path`; standard input where there is none, or it is `-`.
+    pub fn open(path: Option<&Path>) -> Result<Self, Error> {
+        let (file, name) = match path.filter(|path| *path != Path::new("-")) {
+            None => (io::stdin().as_fd().try_clone_to_owned().map(File::from), "standard input".to_owned()),
+            Some(path) => (File::open(path), path.display().to_string()),
+        };
+        // Reading would find out too, but only after the output was begun.
+        let not_a_folder = |file: File| match file.metadata()?.is_dir() {
+            true => Err(io::ErrorKind::IsADirectory.into()),
+            false => Ok(file),
+        };
+        match file.and_then(not_a_folder) {
+            Ok(file) => Ok(Self { file, name }),
+            Err(source) => Err(Error::Io { verb: "read", what: name, source }),
+        }
+    }
+}
+
+impl Source for Input {
+    fn read(&mut self, buf: &mut [u8]) -> Result<usize, Error> {
+        loop {
+            match self.file.read(buf) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                result => {
+                    return result.map_err(|source| Error::Io {
+                        verb: "read",
+                        what: self.name.clone(),
+                        source,
+                    });
+                }
+            }
+        }
+    }
+}
+
+/// A source some of whose bytes were read already, and are given back.
+pub struct Unread<S> {
+    bytes: Vec<u8>,
+    given: usize,
+    source: S,
+}
+
+impl<S: Source> Unread<S> {
+    /// First `bytes`, then what `source` has.
+    pub fn new(bytes: Vec<u8>, source: S) -> Self {
+        Self { bytes, given: 0, source }
+    }
+}
+
+impl<S: Source> Source for Unread<S> {
+    fn read(&mut self, buf: &mut [u8]) -> Result<usize, Error> {
+        let rest = &self.bytes[self.given..];
+        if rest.is_empty() {
+            return self.source.read(buf);
+        }
+        let len = rest.len().min(buf.len());
+        buf[..len].copy_from_slice(&rest[..len]);
+        self.given += len;
+        Ok(len)
+    }
+}
+
+/// How far white space before armor is looked through.
+const MAX_LEADING_SPACE: usize = 1024;
+
+/// The bytes of `source`, with armor taken off where it begins with armor.
+pub fn dearmored(mut source: impl Source + 'static) -> Result<Box<dyn Source>, Error> {
+    let mut start = Vec::new();
+    let mut buf = [0; MAX_LEADING_SPACE];
+    loop {
+        let text = start.trim_ascii_start();
+        let can_be_armor = armor::BEGIN.starts_with(&text[..text.len().min(armor::BEGIN.len())]);
+        if !can_be_armor || start.len() >= MAX_LEADING_SPACE || text.len() >= armor::BEGIN.len() {
+            break;
+        }
+        match source.read(&mut buf)? {
+            0 => break,
+            len => start.extend(&buf[..len]),
+        }
+    }
+    let armored = start.trim_ascii_start().starts_with(armor::BEGIN);
+    let source = Unread::new(start, source);
+    Ok(match armored {
+        false => Box::new(source),
+        true => Box::new(Dearmor {
+            source,
+            decoder: Some(armor::Decoder::default()),
+            text: vec![0; 64 * 1024],
+            bytes: Vec::new(),
+            given: 0,
+        }),
+    })
+}
+
+/// The bytes of an armored source.
+struct Dearmor<S> {
+    source: S,
+    /// None once the armor has ended well.
+    decoder: Option<armor::Decoder>,
+    text: Vec<u8>,
+    bytes: Vec<u8>,
+    given: usize,
+}
+
+impl<S: Source> Source for Dearmor<S> {
+    fn read(&mut self, buf: &mut [u8]) -> Result<usize, Error> {
+        while self.given == self.bytes.len() {
+            let Some(mut decoder) = self.decoder.take() else { return Ok(0) };
+            self.bytes.clear();
+            self.given = 0;
+            match self.source.read(&mut self.text)? {
+                0 => decoder.finish(&mut self.bytes)?,
+                len => {
+                    decoder.push(&self.text[..len], &mut self.bytes)?;
+                    self.decoder = Some(decoder);
+                }
+            }
+        }
+        let len = buf.len().min(self.bytes.len() - self.given);
+        buf[..len].copy_from_slice(&self.bytes[self.given..self.given + len]);
+        self.given += len;
+        Ok(len)
+    }
+}

@@ -1,0 +1,191 @@
+//! Where bytes go: standard output, or a file that appears under its name only when it is whole.
+
+use std::fs::{self, File, Permissions};
+use std::io::{self, IoSlice, IsTerminal, Write};
+use std::os::fd::AsFd;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use tempfile::NamedTempFile;
+
+use super::signals;
+use crate::error::Error;
+use crate::format::armor;
+
+/// Bytes to write, with errors that say to what.
+pub trait Sink {
+    /// Writes all of the parts, in order.
+    fn write(&mut self, parts: &mut [IoSlice]) -> Result<(), Error>;
+}
+
+/// Who may read a file that is created.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Whoever the umask lets.
+    Umask,
+    /// The owner alone: plaintext and keys.
+    Private,
+}
+
+/// What is done where the output file is there already.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Existing {
+    /// It is replaced, but only once the new one is whole.
+    Replace,
+    /// It is an error.
+    Keep,
+}
+
+/// An output. Dropped without [`Output::commit`], a file leaves no trace, and one of its name stays as it was.
+pub struct Output {
+    place: Place,
+    name: String,
+}
+
+enum Place {
+    /// Standard output, or what cannot be replaced by a file: a device, a named pipe.
+    Open(File),
+    /// A file that takes the name `path` when it is whole.
+    Pending { file: NamedTempFile, path: PathBuf, existing: Existing },
+}
+
+impl Output {
+    /// Standard output where there is no path, or it is `-`.
+    pub fn create(path: Option<&Path>, mode: Mode, existing: Existing) -> Result<Self, Error> {
+        match path.filter(|path| *path != Path::new("-")) {
+            None => {
+                let name = "standard output".to_owned();
+                match io::stdout().as_fd().try_clone_to_owned() {
+                    Ok(fd) => Ok(Self { place: Place::Open(File::from(fd)), name }),
+                    Err(source) => Err(Error::Io { verb: "open", what: name, source }),
+                }
+            }
+            Some(path) => {
+                let name = path.display().to_string();
+                let place = Self::file(path, mode, existing).map_err(|source| {
+                    match source.kind() == io::ErrorKind::AlreadyExists {
+                        true => Error::Exists { path: name.clone() },
+                        false => Error::Io { verb: "create", what: name.clone(), source },
+                    }
+                })?;
+                Ok(Self { place, name })
+            }
+        }
+    }
+
+    fn file(path: &Path, mode: Mode, existing: Existing) -> io::Result<Place> {
+        let new = match mode {
+            Mode::Umask => Permissions::from_mode(0o666),
+            Mode::Private => Permissions::from_mode(0o600),
+        };
+        let (path, permissions) = match fs::metadata(path) {
+            Ok(_) if existing == Existing::Keep => return Err(io::ErrorKind::AlreadyExists.into()),
+            // To replace a device by a file of its name is never what was meant.
+            Ok(old) if !old.is_file() => return Ok(Place::Open(File::options().write(true).open(path)?)),
+            // Through a symbolic link, to keep it; and with the mode that somebody gave the old one.
+            Ok(old) => (fs::canonicalize(path)?, Some(Permissions::from_mode(old.mode() & 0o777))),
+            Err(_) => (path.to_owned(), None),
+        };
+        let folder = match path.parent() {
+            Some(folder) if folder != Path::new("") => folder,
+            _ => Path::new("."),
+        };
+        let name = path.file_name().ok_or(io::ErrorKind::IsADirectory)?;
+        let mut prefix = std::ffi::OsString::from(".");
+        prefix.push(name);
+        let mut builder = tempfile::Builder::new();
+        builder.prefix(&prefix).suffix(".tmp").permissions(new);
+        let file = signals::removed_by_signals(|| builder.tempfile_in(folder))?;
+        if let Some(permissions) = permissions {
+            file.as_file().set_permissions(permissions)?;
+        }
+        Ok(Place::Pending { file, path, existing })
+    }
+
+    /// Whether it is a terminal.
+    pub fn is_terminal(&self) -> bool {
+        matches!(&self.place, Place::Open(file) if file.is_terminal())
+    }
+
+    fn fault(&self, source: io::Error) -> Error {
+        Error::Io { verb: "write", what: self.name.clone(), source }
+    }
+
+    /// Closes the output, and gives a file its name; after this it is whole and on the disk.
+    pub fn commit(self) -> Result<(), Error> {
+        let Self { place, name } = self;
+        let fault = |source| Error::Io { verb: "write", what: name.clone(), source };
+        match place {
+            // Some file systems (NFS, quotas) tell of a failed write only here.
+            Place::Open(file) => nix::unistd::close(file).map_err(|errno| fault(errno.into())),
+            Place::Pending { file, path, existing } => {
+                file.as_file().sync_all().map_err(fault)?;
+                let (file, temporary) = file.into_parts();
+                nix::unistd::close(file).map_err(|errno| fault(errno.into()))?;
+                let named = match existing {
+                    Existing::Replace => temporary.persist(&path),
+                    Existing::Keep => temporary.persist_noclobber(&path),
+                };
+                named.map_err(|failed| fault(failed.error))?;
+                // The name too must survive a power cut; a folder that cannot be synced is no reason to fail.
+                let folder =
+                    path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
+                let _ = File::open(folder).and_then(|folder| folder.sync_all());
+                Ok(())
+            }
+        }
+    }
+}
+
+impl Sink for Output {
+    fn write(&mut self, mut parts: &mut [IoSlice]) -> Result<(), Error> {
+        let file = match &mut self.place {
+            Place::Open(file) => file,
+            Place::Pending { file, .. } => file.as_file_mut(),
+        };
+        // Removes empty parts at the front; a write of nothing but those would look like a full device.
+        IoSlice::advance_slices(&mut parts, 0);
+        while !parts.is_empty() {
+            match file.write_vectored(parts) {
+                Ok(0) => return Err(self.fault(io::ErrorKind::WriteZero.into())),
+                Ok(written) => IoSlice::advance_slices(&mut parts, written),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Err(Error::ReaderGone),
+                Err(source) => return Err(self.fault(source)),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Armors what is written to a sink.
+pub struct Armored<K> {
+    sink: K,
+    encoder: armor::Encoder,
+    text: Vec<u8>,
+}
+
+impl<K: Sink> Armored<K> {
+    /// Armor on the way to `sink`.
+    pub fn new(sink: K) -> Self {
+        Self { sink, encoder: armor::Encoder::default(), text: Vec::new() }
+    }
+
+    /// Ends the armor and gives the sink back.
+    pub fn finish(mut self) -> Result<K, Error> {
+        self.encoder.finish(&mut self.text);
+        self.sink.write(&mut [IoSlice::new(&self.text)])?;
+        Ok(self.sink)
+    }
+}
+
+impl<K: Sink> Sink for Armored<K> {
+    fn write(&mut self, parts: &mut [IoSlice]) -> Result<(), Error> {
+        for part in parts {
+            self.encoder.push(part, &mut self.text);
+        }
+        self.sink.write(&mut [IoSlice::new(&self.text)])?;
+        self.text.clear();
+        Ok(())
+    }
+}
