@@ -1,0 +1,26 @@
+//! One file a subcommand: what it reads, asks, and writes, in order. No cryptography, no parsing.
+
+pub mod keygen;
+pub mod open;
+pub mod seal;
+
+use crate::cli::Command;
+use crate::error::Error;
+
+/// Runs a subcommand to its end; on success, its output was closed without an error.
+pub fn run(command: Command) -> Result<(), Error> {
+    match command {
+        Command::Seal(args) => seal::run(args),
+        Command::Open(args) => open::run(args),
+        Command::Keygen(args) => keygen::run(args),
+        Command::Print(text) => print(&text),
+    }
+}
+
+/// Writes a text to standard output.
+fn print(text: &str) -> Result<(), Error> {
+    use crate::pipe::output::{Existing, Mode, Output, Sink};
+    let mut output = Output::create(None, Mode::Umask, Existing::Replace)?;
+    output.write(&mut [std::io::IoSlice::new(text.as_bytes())])?;
+    output.commit()
+}

@@ -1,0 +1,81 @@
+//! `envpipe open`: a sealed stream, opened with an identity or a KMS key that the user named.
+
+use crate::cli;
+use crate::error::Error;
+use crate::format::file_key::FileKey;
+use crate::format::header::Header;
+use crate::format::kms_stanza::KmsStanza;
+use crate::format::payload::{PAYLOAD_NONCE_LEN, PayloadKey};
+use crate::keys::aws_kms::{self, Accepted};
+use crate::keys::{key_file, x25519};
+use crate::pipe::header::read_header;
+use crate::pipe::input::{Input, Source, dearmored};
+use crate::pipe::output::{Existing, Mode, Output, Sink};
+use crate::pipe::{small_file, stream};
+
+/// Nothing is written before the header is authentic, and no chunk before it is.
+pub fn run(args: cli::Open) -> Result<(), Error> {
+    let mut identities = Vec::new();
+    for path in &args.identities {
+        identities.extend(key_file::parse_identities(&small_file::read(path)?, &path.to_string_lossy())?);
+    }
+    let input = Input::open(args.input.as_deref())?;
+    let mut output = Output::create(args.output.as_deref(), Mode::Private, Existing::Replace)?;
+
+    open(input, &mut output, |header| file_key(header, &identities, &args))?;
+    output.commit()
+}
+
+/// Opens `source`, armored or not, with the file key that `unwrap` finds for its header.
+pub fn open(
+    source: impl Source + 'static,
+    sink: &mut dyn Sink,
+    unwrap: impl FnOnce(&Header) -> Result<FileKey, Error>,
+) -> Result<(), Error> {
+    let (header, mut source) = read_header(dearmored(source)?)?;
+    let file_key = unwrap(&header)?;
+    header.authenticate(&file_key)?;
+    let key = PayloadKey::derive(&file_key, &read_nonce(&mut source)?);
+    stream::open(&key, &mut source, sink)
+}
+
+/// The file key, from an identity if one fits, which costs nothing; else from KMS.
+fn file_key(header: &Header, identities: &[x25519::Identity], args: &cli::Open) -> Result<FileKey, Error> {
+    let mut kms_stanzas = KmsStanza::parse_all(&header.stanzas)?;
+    let keys = || kms_stanzas.iter().map(|stanza| stanza.key.to_string()).collect();
+    let may_use_kms = args.accepted != Accepted::Keys(Vec::new());
+    if identities.is_empty() && !may_use_kms {
+        return Err(Error::NoKeyNamed { keys: keys() });
+    }
+    let no_identity = Error::NoIdentity {
+        kinds: header.stanzas.iter().map(|stanza| stanza.kind().to_owned()).collect(),
+        keys: keys(),
+    };
+    for wanted in &args.context {
+        kms_stanzas.retain(|stanza| wanted.is_met_by(&stanza.context));
+        if kms_stanzas.is_empty() {
+            return Err(Error::Context { wanted: wanted.to_string() });
+        }
+    }
+    for identity in identities {
+        if let Some(file_key) = identity.unwrap(&header.stanzas)? {
+            return Ok(file_key);
+        }
+    }
+    match may_use_kms && !kms_stanzas.is_empty() {
+        true => aws_kms::unwrap(&args.accepted, &kms_stanzas),
+        false => Err(no_identity),
+    }
+}
+
+fn read_nonce(source: &mut impl Source) -> Result<[u8; PAYLOAD_NONCE_LEN], Error> {
+    let mut nonce = [0; PAYLOAD_NONCE_LEN];
+    let mut have = 0;
+    while have < nonce.len() {
+        match source.read(&mut nonce[have..])? {
+            0 => return Err(Error::HeaderCut),
+            len => have += len,
+        }
+    }
+    Ok(nonce)
+}
