@@ -1,0 +1,13 @@
+//! The tests of the whole program, in one process, so that one emulator of KMS and S3 serves them all.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
+mod age;
+mod failures;
+mod files;
+mod kms;
+mod lengths;
+mod manual;
+mod pipeline;
+mod support;
+mod vectors;

@@ -1,0 +1,44 @@
+//! The manual and `--help` speak of the same options.
+
+use std::collections::BTreeSet;
+
+use crate::support::{ENVPIPE, Run};
+
+const MANUAL: &str = include_str!("../man/envpipe.1");
+
+/// The long options in the help of a subcommand.
+fn help(subcommand: &str) -> BTreeSet<String> {
+    let text = String::from_utf8(Run::new(ENVPIPE, ["help", subcommand]).ok()).unwrap();
+    let lines = text.lines().filter(|line| line.starts_with("  -"));
+    lines.map(|line| line.split("--").nth(1).unwrap().split([' ', '\n']).next().unwrap().to_owned()).collect()
+}
+
+/// The long options in the section of a subcommand.
+fn manual(subcommand: &str) -> BTreeSet<String> {
+    let section = MANUAL.split(&format!(".Ss envpipe {subcommand}\n")).nth(1).unwrap();
+    let section = section.split("\n.S").next().unwrap();
+    let items = section.lines().filter(|line| line.starts_with(".It Fl "));
+    items.map(|line| line.split("Fl -").nth(1).unwrap().split(' ').next().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn the_manual_has_the_options_that_help_has() {
+    for subcommand in ["seal", "open", "keygen"] {
+        let mut help = help(subcommand);
+        // Said once, in front of the subcommands.
+        assert!(help.remove("help"));
+        assert_eq!(manual(subcommand), help, "{subcommand}");
+    }
+}
+
+#[test]
+fn the_manual_shows_the_known_answer_of_the_format() {
+    let format = include_str!("../man/envpipe.5");
+    for value in [
+        "ed040551964dd4e4d7c9a55897ae2107f9e005f2159c1eaedb044583d18b074d",
+        "2432323a9e6babd3aedec0523f07d06633d46512e798cf82b10eb839c2a87057",
+        "NvotEQ7rIgbtloXFPe/Isydgor1t/VMo8J4+oz/l9/0",
+    ] {
+        assert!(format.contains(value), "{value}");
+    }
+}

@@ -1,0 +1,163 @@
+"""KMS and S3 for the tests: moto, and in front of its KMS a proxy that holds the rules of KMS that moto does not.
+
+Prints one line of JSON when it is ready, and ends when its standard input does, so it never outlives the tests.
+
+The proxy answers at any path. The segments of the path ask for more:
+    count-NAME     count these calls; GET the same path for the list of their operations
+    hang           never answer
+    other-key      answer as if another key had been used
+    short-key      answer with a data key of 16 bytes
+    not-json       answer with a page
+    NAMEException  answer with this error
+GET of disable/NAME and delete/NAME changes the state of a key.
+"""
+
+import base64
+import http.server
+import json
+import logging
+import os
+import sys
+import threading
+import urllib.error
+import urllib.request
+
+import boto3
+import moto.kms.utils
+from moto.server import ThreadedMotoServer
+
+ACCOUNT = "123456789012"
+REFUSALS = {
+    "Disabled": ("DisabledException", "{} is disabled."),
+    "PendingDeletion": ("KMSInvalidStateException", "{} is pending deletion."),
+}
+calls = {}
+keys = {}
+
+
+class Proxy(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self):
+        match self.path.strip("/").split("/"):
+            case ["disable", name]:
+                client("eu-west-1").disable_key(KeyId=key_id(name))
+                self.answer(200, {})
+            case ["delete", name]:
+                client("eu-west-1").schedule_key_deletion(KeyId=key_id(name), PendingWindowInDays=7)
+                self.answer(200, {})
+            case [count]:
+                self.answer(200, calls.get(count, []))
+
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        operation = self.headers["X-Amz-Target"].split(".")[-1]
+        asked = [segment for segment in self.path.split("/") if segment]
+        for segment in asked:
+            if segment.startswith("count-"):
+                calls.setdefault(segment, []).append(operation)
+            elif segment == "hang":
+                threading.Event().wait(60)
+                return
+            elif segment == "not-json":
+                self.answer(200, b"<html>Log in to the hotel's network</html>")
+                return
+            elif segment.endswith("Exception"):
+                self.refuse(segment, "because the test asked for it")
+                return
+        request = json.loads(body)
+        status, key = self.forward("DescribeKey", {"KeyId": request["KeyId"]})
+        if status != 200:
+            self.answer(status, key)
+            return
+        key = key["KeyMetadata"]
+        if key["KeyState"] in REFUSALS:
+            code, message = REFUSALS[key["KeyState"]]
+            self.refuse(code, message.format(key["Arn"]))
+            return
+        if operation == "Decrypt":
+            # Without it, moto decrypts under whatever key it was, as KMS could.
+            del request["KeyId"]
+        status, answer = self.forward(operation, request)
+        if status == 200 and operation == "Decrypt" and answer["KeyId"] != key["Arn"]:
+            self.refuse("IncorrectKeyException", "The key ID in the request does not identify a CMK that can perform this operation.")
+            return
+        if "other-key" in asked:
+            answer["KeyId"] = f"arn:aws:kms:eu-west-1:{ACCOUNT}:key/00000000-0000-0000-0000-000000000000"
+        if "short-key" in asked:
+            answer["Plaintext"] = base64.b64encode(bytes(16)).decode()
+        self.answer(status, answer)
+
+    def forward(self, operation, request):
+        headers = {name: value for name, value in self.headers.items() if name.lower() not in ("host", "content-length")}
+        headers["X-Amz-Target"] = f"TrentService.{operation}"
+        forwarded = urllib.request.Request(MOTO, json.dumps(request).encode(), headers)
+        try:
+            with urllib.request.urlopen(forwarded, timeout=30) as answer:
+                return answer.status, json.load(answer)
+        except urllib.error.HTTPError as error:
+            return error.code, json.load(error)
+
+    def refuse(self, code, message):
+        self.answer(400, {"__type": code, "message": message})
+
+    def answer(self, status, content):
+        body = content if isinstance(content, bytes) else json.dumps(content).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/x-amz-json-1.1")
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("x-amzn-RequestId", "11112222-3333-4444-5555-666677778888")
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+
+def client(region):
+    return boto3.client("kms", region_name=region, endpoint_url=MOTO)
+
+
+def key_id(name):
+    """What moto wants where KMS takes the ARN too."""
+    return keys[name].split("/")[1]
+
+
+def make_keys():
+    """The keys that the tests use, by name; their aliases are the same with alias/ before it."""
+    for name, region, multi_region in [
+        ("backup", "eu-west-1", False),
+        ("other", "eu-west-1", False),
+        ("disabled", "eu-west-1", False),
+        ("deleted", "eu-west-1", False),
+        ("far", "us-east-1", False),
+        ("multi", "eu-west-1", True),
+    ]:
+        kms = client(region)
+        keys[name] = kms.create_key(MultiRegion=multi_region)["KeyMetadata"]["Arn"]
+        kms.create_alias(AliasName=f"alias/{name}", TargetKeyId=keys[name])
+    client("eu-west-1").replicate_key(KeyId=key_id("multi"), ReplicaRegion="us-east-1")
+    keys["replica"] = keys["multi"].replace("eu-west-1", "us-east-1")
+
+
+os.environ.update(AWS_ACCESS_KEY_ID="test", AWS_SECRET_ACCESS_KEY="test", MOTO_ACCOUNT_ID=ACCOUNT)
+for name in ["AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_CA_BUNDLE", "http_proxy", "HTTP_PROXY"]:
+    os.environ.pop(name, None)
+# moto's blobs have room for 36 characters of a key's id, and its multi-Region ids have 40.
+utils = moto.kms.utils
+utils.HEADER_LEN += 40 - utils.KEY_ID_LEN
+utils.CIPHERTEXT_HEADER_FORMAT = utils.CIPHERTEXT_HEADER_FORMAT.replace("36s", "40s")
+read_blob = utils._deserialize_ciphertext_blob
+utils._deserialize_ciphertext_blob = lambda **blob: (
+    read := read_blob(**blob))._replace(key_id=read.key_id.rstrip("\0"))
+logging.getLogger("werkzeug").setLevel(logging.ERROR)
+server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+server.start()
+MOTO = "http://%s:%d" % server.get_host_and_port()
+proxy = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Proxy)
+proxy.daemon_threads = True
+threading.Thread(target=proxy.serve_forever, daemon=True).start()
+make_keys()
+print(json.dumps({"s3": MOTO, "kms": f"http://127.0.0.1:{proxy.server_port}", "keys": keys}), flush=True)
+sys.stdin.read()
+os._exit(0)
