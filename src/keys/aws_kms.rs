@@ -187,7 +187,8 @@ impl Session {
             .ok_or_else(|| KmsFault::NoCredentials("the AWS configuration allows none".into()))?;
         let credentials = self
             .within_limit(provider.provide_credentials())
-            .await?
+            .await
+            .map_err(|_| KmsFault::NoCredentials(format!("none were found within {LIMIT} s")))?
             .map_err(|error| KmsFault::NoCredentials(no_credentials(&error)))?;
         let provider = SharedCredentialsProvider::new(credentials);
         let config = self.config.into_builder().credentials_provider(provider).build();
