@@ -8,7 +8,7 @@ use std::io::IoSlice;
 use super::input::Source;
 use super::output::Sink;
 use crate::error::Error;
-use crate::format::payload::{Behind, CHUNK_LEN, Last, PayloadKey, SEALED_CHUNK_LEN};
+use crate::format::payload::{Behind, CHUNK_LEN, Last, PayloadKey, SEALED_CHUNK_LEN, TAG_LEN};
 
 /// Chunks that are read and written at once, where the input has them.
 const BATCH: usize = 16;
@@ -28,7 +28,7 @@ pub fn seal(
             true => (Last::Yes, buffer.held()),
             false => (Last::No, buffer.followed()),
         };
-        let mut tags = [[0; 16]; BATCH + 1];
+        let mut tags = [[0; TAG_LEN]; BATCH];
         // An empty stream is one empty chunk.
         let count = ready.len().div_ceil(CHUNK_LEN).max(usize::from(end));
         for (i, tag) in tags[..count].iter_mut().enumerate() {
@@ -38,7 +38,7 @@ pub fn seal(
             *tag = key.seal_chunk(index, last, &mut chunk[..len]);
             index += 1;
         }
-        let mut parts = [IoSlice::new(&[]); 2 * (BATCH + 1)];
+        let mut parts = [IoSlice::new(&[]); 2 * BATCH];
         for (i, tag) in tags[..count].iter().enumerate() {
             let chunk = &ready[i * CHUNK_LEN..];
             parts[2 * i] = IoSlice::new(&chunk[..chunk.len().min(CHUNK_LEN)]);
@@ -60,7 +60,7 @@ pub fn open(
     sink: &mut (impl Sink + ?Sized),
 ) -> Result<(), Error> {
     let mut buffer = Buffer::new(SEALED_CHUNK_LEN);
-    let mut plain = vec![0; (BATCH + 1) * CHUNK_LEN];
+    let mut plain = vec![0; BATCH * CHUNK_LEN];
     let mut index = 0;
     loop {
         let end = buffer.fill(source)?;
@@ -106,7 +106,8 @@ impl Buffer {
         Self { bytes: vec![0; BATCH * chunk_len + 1], chunk_len, start: 0, end: 0 }
     }
 
-    /// Reads until a whole chunk and one byte behind it are there; true where the source ends before that.
+    /// Reads until a whole chunk and one byte behind it are there; true where the source ends before that, so that at most
+    /// one chunk is there.
     fn fill(&mut self, source: &mut (impl Source + ?Sized)) -> Result<bool, Error> {
         while self.end - self.start <= self.chunk_len {
             if self.bytes.len() - self.start <= self.chunk_len {
