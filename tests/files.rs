@@ -186,14 +186,15 @@ fn a_signal_ends_envpipe_and_takes_the_temporary_file_along() {
 fn a_signal_that_is_ignored_stays_ignored() {
     let folder = folder();
     let (identity, _) = identity(&folder);
-    // As nohup does; the signal comes while seal waits for its input.
+    // As nohup does. The signal comes while seal waits for its input, its temporary file made.
     let shell = format!(
-        "trap '' HUP; (while [ ! -e .out* ]; do :; done; kill -s HUP $$; echo plain) \
-         | exec {ENVPIPE} seal -i {identity} -o out"
+        "trap '' HUP
+        until ls -A | grep -q '^[.]out'; do :; done | {ENVPIPE} seal -i {identity} -o out & seal=$!
+        until ls -A | grep -q '^[.]out'; do :; done
+        kill -s HUP $seal
+        wait $seal"
     );
-    Run::new("bash", ["-c", &shell.replace("-e .out*", "-n \"$(ls -A | grep '^.out')\"")])
-        .within(folder.path())
-        .ok();
+    Run::new("bash", ["-c", &shell]).within(folder.path()).ok();
     assert_eq!(names(folder.path()), ["identity", "out"]);
 }
 
