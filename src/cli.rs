@@ -41,6 +41,8 @@ pub struct Seal {
     pub context: Context,
     /// Text instead of bytes.
     pub armor: bool,
+    /// How many workers; None is one a core.
+    pub jobs: Option<usize>,
     /// None or `-` is standard output.
     pub output: Option<PathBuf>,
     /// None or `-` is standard input.
@@ -55,6 +57,8 @@ pub struct Open {
     pub identities: Vec<PathBuf>,
     /// What the encryption context must have.
     pub context: Vec<Wanted>,
+    /// How many workers; None is one a core.
+    pub jobs: Option<usize>,
     /// None or `-` is standard output.
     pub output: Option<PathBuf>,
     /// None or `-` is standard input.
@@ -108,7 +112,8 @@ struct Subcommand {
 }
 
 fn subcommand(name: &OsStr) -> Result<Subcommand, Error> {
-    let seal_options = &["key", "recipient", "recipients-file", "identity", "context", "armor", "output"];
+    let seal_options =
+        &["key", "recipient", "recipients-file", "identity", "context", "armor", "jobs", "output"];
     match name.to_str() {
         Some("seal") => Ok(Subcommand {
             name: "seal",
@@ -119,7 +124,7 @@ fn subcommand(name: &OsStr) -> Result<Subcommand, Error> {
         }),
         Some("open") => Ok(Subcommand {
             name: "open",
-            options: &["key", "identity", "context", "output"],
+            options: &["key", "identity", "context", "jobs", "output"],
             takes_file: true,
             help: usage::OPEN,
             build: open,
@@ -147,6 +152,7 @@ struct Words {
     identities: Vec<PathBuf>,
     context: Vec<String>,
     armor: bool,
+    jobs: Option<usize>,
     output: Option<PathBuf>,
     input: Option<PathBuf>,
 }
@@ -168,6 +174,7 @@ impl Words {
                 Short('i') | Long("identity") => "identity",
                 Short('c') | Long("context") => "context",
                 Short('a') | Long("armor") => "armor",
+                Short('j') | Long("jobs") => "jobs",
                 Short('o') | Long("output") => "output",
                 arg => return Err(wrong(arg.unexpected())),
             };
@@ -183,6 +190,7 @@ impl Words {
                 "identity" => words.identities.push(value(parser)?.into()),
                 "context" => words.context.push(text(parser)?),
                 "armor" => words.armor = true,
+                "jobs" => words.jobs = Some(jobs(&text(parser)?)?),
                 _ if words.output.is_some() => {
                     return Err(Error::usage("-o is given twice", "there is one output"));
                 }
@@ -252,6 +260,7 @@ fn seal(words: Words, environment: Option<OsString>) -> Result<Command, Error> {
         identities: words.identities,
         context,
         armor: words.armor,
+        jobs: words.jobs,
         output: words.output,
         input: words.input,
     }))
@@ -272,6 +281,7 @@ fn open(words: Words, environment: Option<OsString>) -> Result<Command, Error> {
         accepted,
         context: context.collect::<Result<_, _>>()?,
         identities: words.identities,
+        jobs: words.jobs,
         output: words.output,
         input: words.input,
     }))
@@ -279,6 +289,18 @@ fn open(words: Words, environment: Option<OsString>) -> Result<Command, Error> {
 
 fn keygen(words: Words, _environment: Option<OsString>) -> Result<Command, Error> {
     Ok(Command::Keygen(Keygen { output: words.output }))
+}
+
+/// More would only take memory.
+const MOST_JOBS: usize = 256;
+
+fn jobs(text: &str) -> Result<usize, Error> {
+    text.parse().ok().filter(|jobs| (1..=MOST_JOBS).contains(jobs)).ok_or_else(|| {
+        Error::usage(
+            format!("-j '{text}' is not a number from 1 to {MOST_JOBS}"),
+            "without -j, it is the number of cores",
+        )
+    })
 }
 
 fn kms_key(text: &str) -> Result<KmsKey, Error> {
@@ -385,6 +407,9 @@ mod tests {
             refused("seal -k alias/a -c envpipe=v1"),
             "-c 'envpipe=v1': the name 'envpipe' is envpipe's own"
         );
+        assert_eq!(refused("open -j 0"), "-j '0' is not a number from 1 to 256");
+        assert_eq!(refused("open -j x"), "-j 'x' is not a number from 1 to 256");
+        assert_eq!(refused("keygen -j 1"), "keygen has no option --jobs");
         assert_eq!(refused("open -c =b"), "-c '=b': its name is empty");
         assert_eq!(refused("open -i -"), "standard input cannot be read twice");
         assert_eq!(refused("seal -i - -R - FILE"), "standard input cannot be read twice");

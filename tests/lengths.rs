@@ -7,6 +7,7 @@ use std::process::{ChildStdout, Command, Stdio};
 use nix::poll::{PollFd, PollFlags, poll};
 
 use envpipe::command::{open, seal};
+use envpipe::format::header::Header;
 use envpipe::keys::Recipient;
 use envpipe::keys::x25519::Identity;
 
@@ -15,33 +16,35 @@ use crate::support::{ENVPIPE, bytes, envpipe, folder, identity};
 
 const LENGTHS: [usize; 7] = [0, 1, 65_535, 65_536, 65_537, 131_072, 100_000_000];
 
-fn comes_back(step: usize) {
+fn comes_back(step: usize, workers: usize) {
     let identity = Identity::generate().unwrap();
-    let recipients: [Box<dyn Recipient>; 1] = [Box::new(identity.recipient())];
     for len in LENGTHS {
-        let plain = bytes(len);
-        let mut sealed = Written::default();
-        let mut source = Steps::new(plain, step);
-        seal::seal(&recipients, &mut source, &mut sealed).unwrap();
+        let recipients = || Ok(vec![Box::new(identity.recipient()) as Box<dyn Recipient>]);
+        let written = Written::default();
+        let source = Box::new(Steps::new(bytes(len), step));
+        seal::seal(source, Box::new(written.clone()), recipients, workers).unwrap();
+        let sealed = written.take();
         let chunks = len.div_ceil(65_536).max(1);
-        let header = sealed.0.windows(5).position(|w| w == b"\n--- ").unwrap() + 1 + 4 + 43 + 1;
-        assert_eq!(sealed.0.len(), header + 16 + len + 16 * chunks);
-        let mut opened = Written::default();
-        let sealed = Steps::new(sealed.0, step);
-        open::open(sealed, &mut opened, |header| Ok(identity.unwrap(&header.stanzas).unwrap().unwrap()))
-            .unwrap();
-        assert!(opened.0 == source.bytes, "{len} bytes by {step} came back otherwise");
+        let header = sealed.windows(5).position(|w| w == b"\n--- ").unwrap() + 1 + 4 + 43 + 1;
+        assert_eq!(sealed.len(), header + 16 + len + 16 * chunks);
+        let source = Box::new(Steps::new(sealed, step));
+        let unwrap = |header: &Header| Ok(identity.unwrap(&header.stanzas).unwrap().unwrap());
+        open::open(source, Box::new(written.clone()), unwrap, workers).unwrap();
+        assert!(
+            written.take() == bytes(len),
+            "{len} bytes by {step}, {workers} workers, came back otherwise"
+        );
     }
 }
 
 #[test]
 fn every_length_comes_back_whole() {
-    comes_back(usize::MAX);
+    [1, 2, 8].into_iter().for_each(|workers| comes_back(usize::MAX, workers));
 }
 
 #[test]
 fn every_length_comes_back_dribbled_a_byte_at_a_time() {
-    comes_back(1);
+    comes_back(1, 2);
 }
 
 #[test]

@@ -8,6 +8,7 @@ use std::process::Command;
 use aws_lc_rs::digest::{SHA256, digest};
 use envpipe::command::open::open;
 use envpipe::error::Error;
+use envpipe::format::header::Header;
 use envpipe::keys::x25519::Identity;
 use serde_json::Value;
 
@@ -38,10 +39,12 @@ fn every_vector_gives_the_verdict_and_the_payload_that_it_expects() {
             continue;
         };
         run += 1;
-        // Whole, and in pieces that fit nothing.
-        for step in [usize::MAX, 1000] {
-            if let Err(why) = check(&vector, step) {
-                wrong.push(format!("{}: {why}", vector.name));
+        for workers in [1, 2, 8] {
+            // Whole, and in pieces that fit nothing.
+            for step in [usize::MAX, 1000] {
+                if let Err(why) = check(&vector, step, workers) {
+                    wrong.push(format!("{}, {workers} workers: {why}", vector.name));
+                }
             }
         }
     }
@@ -98,17 +101,18 @@ fn parse(path: &std::path::Path) -> Option<Vector> {
     Some(vector)
 }
 
-fn check(vector: &Vector, step: usize) -> Result<(), String> {
+fn check(vector: &Vector, step: usize, workers: usize) -> Result<(), String> {
     let source = Steps::new(vector.file.clone(), step);
-    let mut released = Written::default();
-    let result = open(source, &mut released, |header| {
+    let released = Written::default();
+    let unwrap = |header: &Header| {
         for identity in &vector.identities {
             if let Some(file_key) = identity.unwrap(&header.stanzas)? {
                 return Ok(file_key);
             }
         }
         Err(Error::NoIdentity { kinds: Vec::new(), keys: Vec::new() })
-    });
+    };
+    let result = open(Box::new(source), Box::new(released.clone()), unwrap, workers).map(|_| ());
     let verdict = match &result {
         Ok(()) => "success",
         Err(Error::NoIdentity { .. }) => "no match",
@@ -134,7 +138,7 @@ fn check(vector: &Vector, step: usize) -> Result<(), String> {
     if verdict != vector.expect {
         return Err(format!("{verdict} ({result:?}) instead of {}", vector.expect));
     }
-    let released = released.0;
+    let released = released.take();
     match &vector.payload {
         Some(expected) => {
             let actual = hex::encode(digest(&SHA256, &released));

@@ -43,7 +43,7 @@ pub const SEAL: &str = "\
 encrypt standard input, or FILE, under KMS keys and to age recipients
 
 usage: envpipe seal [-k KEY]... [-r RECIPIENT]... [-R FILE]... [-i FILE]...
-                    [-c NAME=VALUE]... [-a] [-o FILE] [FILE]
+                    [-c NAME=VALUE]... [-a] [-j N] [-o FILE] [FILE]
 
 Any one of the keys and recipients named opens the stream.
 
@@ -55,6 +55,7 @@ Any one of the keys and recipients named opens the stream.
   -c, --context NAME=VALUE    bind this pair to the stream, as KMS encryption context;
                               it can be read by everybody who sees the stream
   -a, --armor                 write text instead of bytes
+  -j, --jobs N                work on N cores; default: all, but no more than 8
   -o, --output FILE           write to FILE, which is replaced only on success;
                               '-' is standard output, even if it is a terminal
   -h, --help                  print this help
@@ -66,7 +67,7 @@ Any one of the keys and recipients named opens the stream.
 pub const OPEN: &str = "\
 decrypt a sealed stream from standard input, or FILE
 
-usage: envpipe open [-k KEY]... [-i FILE]... [-c NAME[=VALUE]]... [-o FILE] [FILE]
+usage: envpipe open [-k KEY]... [-i FILE]... [-c NAME[=VALUE]]... [-j N] [-o FILE] [FILE]
 
 Nothing is written before the key is known and the header authentic. Exit status 0 says
 that the whole stream was authentic; after an error, what was written is only its beginning.
@@ -76,6 +77,7 @@ that the whole stream was authentic; after an error, what was written is only it
                               default: the keys in ENVPIPE_KEY
   -i, --identity FILE         try the age identities in FILE first
   -c, --context NAME[=VALUE]  the stream must have been sealed with this context
+  -j, --jobs N                work on N cores; default: all, but no more than 8
   -o, --output FILE           write to FILE, which is replaced only on success;
                               '-' is standard output
   -h, --help                  print this help

@@ -20,7 +20,7 @@ pub fn run(command: Command) -> Result<(), Error> {
 /// Writes a text to standard output.
 fn print(text: &str) -> Result<(), Error> {
     use crate::pipe::output::{Existing, Mode, Output, Sink};
-    let mut output = Output::create(None, Mode::Umask, Existing::Replace)?;
+    let mut output = Box::new(Output::create(None, Mode::Umask, Existing::Replace)?);
     output.write(&mut [std::io::IoSlice::new(text.as_bytes())])?;
     output.commit()
 }

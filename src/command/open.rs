@@ -11,7 +11,8 @@ use crate::keys::{key_file, x25519};
 use crate::pipe::header::read_header;
 use crate::pipe::input::{Input, Source, dearmored};
 use crate::pipe::output::{Existing, Mode, Output, Sink};
-use crate::pipe::{small_file, stream};
+use crate::pipe::stream::Open;
+use crate::pipe::{small_file, turnstile};
 
 /// Nothing is written before the header is authentic, and no chunk before it is.
 pub fn run(args: cli::Open) -> Result<(), Error> {
@@ -20,23 +21,24 @@ pub fn run(args: cli::Open) -> Result<(), Error> {
         identities.extend(key_file::parse_identities(&small_file::read(path)?, &path.to_string_lossy())?);
     }
     let input = Input::open(args.input.as_deref())?;
-    let mut output = Output::create(args.output.as_deref(), Mode::Private, Existing::Replace)?;
-
-    open(input, &mut output, |header| file_key(header, &identities, &args))?;
-    output.commit()
+    let output = Output::create(args.output.as_deref(), Mode::Private, Existing::Replace)?;
+    let unwrap = |header: &Header| file_key(header, &identities, &args);
+    open(Box::new(input), Box::new(output), unwrap, turnstile::workers(args.jobs))?.commit()
 }
 
-/// Opens `source`, armored or not, with the file key that `unwrap` finds for its header.
+/// Opens `source`, armored or not, with the file key that `unwrap` finds for its header; gives back the sink, to be
+/// committed.
 pub fn open(
-    source: impl Source + 'static,
-    sink: &mut dyn Sink,
+    source: Box<dyn Source>,
+    sink: Box<dyn Sink>,
     unwrap: impl FnOnce(&Header) -> Result<FileKey, Error>,
-) -> Result<(), Error> {
+    workers: usize,
+) -> Result<Box<dyn Sink>, Error> {
     let (header, mut source) = read_header(dearmored(source)?)?;
     let file_key = unwrap(&header)?;
     header.authenticate(&file_key)?;
     let key = PayloadKey::derive(&file_key, &read_nonce(&mut source)?);
-    stream::open(&key, &mut source, sink)
+    turnstile::start(Open(key), Box::new(source), workers)?.write_to(sink)
 }
 
 /// The file key, from an identity if one fits, which costs nothing; else from KMS.

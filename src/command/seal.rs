@@ -10,45 +10,49 @@ use crate::format::stanza::Stanza;
 use crate::keys::{Recipient, aws_kms, key_file, random};
 use crate::pipe::input::{Input, Source};
 use crate::pipe::output::{Armored, Existing, Mode, Output, Sink};
-use crate::pipe::{small_file, stream};
+use crate::pipe::stream::Seal;
+use crate::pipe::{small_file, turnstile};
 
-/// Files and recipients are looked at before KMS is asked, and nothing is written before it has answered.
+/// Files and recipients are looked at before KMS is asked. While it answers, the stream is read and sealed as far as memory
+/// goes, but nothing is written before it has answered.
 pub fn run(args: cli::Seal) -> Result<(), Error> {
-    let mut recipients = age_recipients(&args)?;
-    let mut input = Input::open(args.input.as_deref())?;
-    let mut output = Output::create(args.output.as_deref(), Mode::Umask, Existing::Replace)?;
+    let age = age_recipients(&args)?;
+    let input = Input::open(args.input.as_deref())?;
+    let output = Output::create(args.output.as_deref(), Mode::Umask, Existing::Replace)?;
     if output.is_terminal() && !args.armor && args.output.is_none() {
         return Err(Error::usage(
             "a sealed stream is binary, and standard output is a terminal",
             "send it to a pipe or a file (-o FILE), armor it (-a), or insist with -o -",
         ));
     }
-    let kms = aws_kms::generate_data_keys(&args.keys, &args.context)?;
-    recipients.splice(0..0, kms.into_iter().map(|recipient| Box::new(recipient) as Box<dyn Recipient>));
-
+    let mut sink: Box<dyn Sink> = Box::new(output);
     if args.armor {
-        let mut armored = Armored::new(output);
-        seal(&recipients, &mut input, &mut armored)?;
-        output = armored.finish()?;
-    } else {
-        seal(&recipients, &mut input, &mut output)?;
+        sink = Box::new(Armored::new(sink));
     }
-    output.commit()
+    let recipients = || {
+        let kms = aws_kms::generate_data_keys(&args.keys, &args.context)?;
+        let kms = kms.into_iter().map(|recipient| Box::new(recipient) as Box<dyn Recipient>);
+        Ok(kms.chain(age).collect())
+    };
+    seal(Box::new(input), sink, recipients, turnstile::workers(args.jobs))?.commit()
 }
 
-/// Seals `source` to `recipients`, of which there is at least one.
+/// Seals `source` to `recipients`, of which there is at least one; gives back the sink, to be committed.
 pub fn seal(
-    recipients: &[Box<dyn Recipient>],
-    source: &mut dyn Source,
-    sink: &mut dyn Sink,
-) -> Result<(), Error> {
+    source: Box<dyn Source>,
+    mut sink: Box<dyn Sink>,
+    recipients: impl FnOnce() -> Result<Vec<Box<dyn Recipient>>, Error>,
+    workers: usize,
+) -> Result<Box<dyn Sink>, Error> {
     let file_key = random()?;
-    let stanzas: Vec<Stanza> = recipients.iter().map(|to| to.wrap(&file_key)).collect::<Result<_, _>>()?;
-    let header = Header::encode(&stanzas, &file_key);
     let nonce = random::<PAYLOAD_NONCE_LEN>()?;
     let key = PayloadKey::derive(&file_key, nonce.expose());
+    let started = turnstile::start(Seal(key), source, workers)?;
+
+    let stanzas: Vec<Stanza> = recipients()?.iter().map(|to| to.wrap(&file_key)).collect::<Result<_, _>>()?;
+    let header = Header::encode(&stanzas, &file_key);
     sink.write(&mut [IoSlice::new(header.as_bytes()), IoSlice::new(nonce.expose())])?;
-    stream::seal(&key, source, sink)
+    started.write_to(sink)
 }
 
 fn age_recipients(args: &cli::Seal) -> Result<Vec<Box<dyn Recipient>>, Error> {

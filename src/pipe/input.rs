@@ -1,7 +1,7 @@
 //! Where bytes come from: standard input or a file, with armor taken off where there is some.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read, Seek};
 use std::os::fd::AsFd;
 use std::path::Path;
 
@@ -9,14 +9,24 @@ use crate::error::Error;
 use crate::format::armor;
 
 /// Bytes to read, with errors that say of what.
-pub trait Source {
+pub trait Source: Send {
     /// Reads at least one byte into `buf`, which is not empty, and as many as are there; 0 at the end.
     fn read(&mut self, buf: &mut [u8]) -> Result<usize, Error>;
+
+    /// The regular file, the offset in it, and its name, where what this source has yet to give is just what a regular file
+    /// has from there on.
+    fn as_file(&self) -> Option<(File, u64, String)> {
+        None
+    }
 }
 
 impl<S: Source + ?Sized> Source for Box<S> {
     fn read(&mut self, buf: &mut [u8]) -> Result<usize, Error> {
         (**self).read(buf)
+    }
+
+    fn as_file(&self) -> Option<(File, u64, String)> {
+        (**self).as_file()
     }
 }
 
@@ -60,6 +70,14 @@ impl Source for Input {
             }
         }
     }
+
+    fn as_file(&self) -> Option<(File, u64, String)> {
+        let metadata = self.file.metadata().ok()?;
+        let offset = (&self.file).stream_position().ok()?;
+        // A file without a length may have bytes all the same: those in /proc can only be read in turn.
+        let regular = metadata.is_file() && metadata.len() > offset;
+        regular.then(|| Some((self.file.try_clone().ok()?, offset, self.name.clone())))?
+    }
 }
 
 /// A source some of whose bytes were read already, and are given back.
@@ -86,6 +104,12 @@ impl<S: Source> Source for Unread<S> {
         buf[..len].copy_from_slice(&rest[..len]);
         self.given += len;
         Ok(len)
+    }
+
+    fn as_file(&self) -> Option<(File, u64, String)> {
+        let (file, offset, name) = self.source.as_file()?;
+        let unread = self.bytes.len() - self.given;
+        Some((file, offset - unread as u64, name))
     }
 }
 

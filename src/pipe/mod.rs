@@ -4,7 +4,9 @@
 
 pub mod header;
 pub mod input;
+pub mod intake;
 pub mod output;
 pub mod signals;
 pub mod small_file;
 pub mod stream;
+pub mod turnstile;

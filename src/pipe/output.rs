@@ -13,9 +13,12 @@ use crate::error::Error;
 use crate::format::armor;
 
 /// Bytes to write, with errors that say to what.
-pub trait Sink {
+pub trait Sink: Send {
     /// Writes all of the parts, in order.
     fn write(&mut self, parts: &mut [IoSlice]) -> Result<(), Error>;
+
+    /// Ends and closes the output, and gives a file its name; after this it is whole.
+    fn commit(self: Box<Self>) -> Result<(), Error>;
 }
 
 /// Who may read a file that is created.
@@ -36,7 +39,7 @@ pub enum Existing {
     Keep,
 }
 
-/// An output. Dropped without [`Output::commit`], a file leaves no trace, and one of its name stays as it was.
+/// An output. Dropped without [`Sink::commit`], a file leaves no trace, and one of its name stays as it was.
 pub struct Output {
     place: Place,
     name: String,
@@ -110,10 +113,30 @@ impl Output {
     fn fault(&self, source: io::Error) -> Error {
         Error::Io { verb: "write", what: self.name.clone(), source }
     }
+}
 
-    /// Closes the output, and gives a file its name; after this it is whole and on the disk.
-    pub fn commit(self) -> Result<(), Error> {
-        let Self { place, name } = self;
+impl Sink for Output {
+    fn write(&mut self, mut parts: &mut [IoSlice]) -> Result<(), Error> {
+        let file = match &mut self.place {
+            Place::Open(file) => file,
+            Place::Pending { file, .. } => file.as_file_mut(),
+        };
+        // Removes empty parts at the front; a write of nothing but those would look like a full device.
+        IoSlice::advance_slices(&mut parts, 0);
+        while !parts.is_empty() {
+            match file.write_vectored(parts) {
+                Ok(0) => return Err(self.fault(io::ErrorKind::WriteZero.into())),
+                Ok(written) => IoSlice::advance_slices(&mut parts, written),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Err(Error::ReaderGone),
+                Err(source) => return Err(self.fault(source)),
+            }
+        }
+        Ok(())
+    }
+
+    fn commit(self: Box<Self>) -> Result<(), Error> {
+        let Self { place, name } = *self;
         let fault = |source| Error::Io { verb: "write", what: name.clone(), source };
         match place {
             // Some file systems (NFS, quotas) tell of a failed write only here.
@@ -137,49 +160,21 @@ impl Output {
     }
 }
 
-impl Sink for Output {
-    fn write(&mut self, mut parts: &mut [IoSlice]) -> Result<(), Error> {
-        let file = match &mut self.place {
-            Place::Open(file) => file,
-            Place::Pending { file, .. } => file.as_file_mut(),
-        };
-        // Removes empty parts at the front; a write of nothing but those would look like a full device.
-        IoSlice::advance_slices(&mut parts, 0);
-        while !parts.is_empty() {
-            match file.write_vectored(parts) {
-                Ok(0) => return Err(self.fault(io::ErrorKind::WriteZero.into())),
-                Ok(written) => IoSlice::advance_slices(&mut parts, written),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Err(Error::ReaderGone),
-                Err(source) => return Err(self.fault(source)),
-            }
-        }
-        Ok(())
-    }
-}
-
 /// Armors what is written to a sink.
-pub struct Armored<K> {
-    sink: K,
+pub struct Armored {
+    sink: Box<dyn Sink>,
     encoder: armor::Encoder,
     text: Vec<u8>,
 }
 
-impl<K: Sink> Armored<K> {
+impl Armored {
     /// Armor on the way to `sink`.
-    pub fn new(sink: K) -> Self {
+    pub fn new(sink: Box<dyn Sink>) -> Self {
         Self { sink, encoder: armor::Encoder::default(), text: Vec::new() }
-    }
-
-    /// Ends the armor and gives the sink back.
-    pub fn finish(mut self) -> Result<K, Error> {
-        self.encoder.finish(&mut self.text);
-        self.sink.write(&mut [IoSlice::new(&self.text)])?;
-        Ok(self.sink)
     }
 }
 
-impl<K: Sink> Sink for Armored<K> {
+impl Sink for Armored {
     fn write(&mut self, parts: &mut [IoSlice]) -> Result<(), Error> {
         for part in parts {
             self.encoder.push(part, &mut self.text);
@@ -187,5 +182,11 @@ impl<K: Sink> Sink for Armored<K> {
         self.sink.write(&mut [IoSlice::new(&self.text)])?;
         self.text.clear();
         Ok(())
+    }
+
+    fn commit(mut self: Box<Self>) -> Result<(), Error> {
+        self.encoder.finish(&mut self.text);
+        self.sink.write(&mut [IoSlice::new(&self.text)])?;
+        self.sink.commit()
     }
 }

@@ -1,145 +1,107 @@
-//! A payload from source to sink, chunk after chunk, in constant memory.
+//! What a worker does with a batch of chunks: sealing or opening.
 //!
-//! It owns buffering and the order of reading and writing; what a chunk is and when a stream is whole is
-//! `format::payload`.
+//! It owns how a batch lies in memory; what a chunk is and when a stream is whole is `format::payload`, who reads and writes
+//! when is `turnstile`.
 
 use std::io::IoSlice;
 
-use super::input::Source;
+use super::intake::BATCH;
 use super::output::Sink;
 use crate::error::Error;
 use crate::format::payload::{Behind, CHUNK_LEN, Last, PayloadKey, SEALED_CHUNK_LEN, TAG_LEN};
 
-/// Chunks that are read and written at once, where the input has them.
-const BATCH: usize = 16;
+/// Work on one batch of a stream, in any order with other batches.
+pub trait Work: Send + Sync + 'static {
+    /// Bytes of the input in every chunk but the last.
+    const CHUNK_LEN: usize;
 
-/// Seals all that `source` has. A full chunk is never held back for more than the one byte that shows that it is not the
-/// last.
-pub fn seal(
-    key: &PayloadKey,
-    source: &mut (impl Source + ?Sized),
-    sink: &mut (impl Sink + ?Sized),
-) -> Result<(), Error> {
-    let mut buffer = Buffer::new(CHUNK_LEN);
-    let mut index = 0;
-    loop {
-        let end = buffer.fill(source)?;
-        let (last, ready) = match end {
-            true => (Last::Yes, buffer.held()),
-            false => (Last::No, buffer.followed()),
-        };
-        let mut tags = [[0; TAG_LEN]; BATCH];
+    /// What a worker keeps for the results of a batch.
+    type Result: Default;
+
+    /// Seals or opens `input`, whose first chunk has this index and whose last ends the stream if `end` is set. An error is
+    /// one of the stream; what is in the result is to be written before it.
+    fn crypt(&self, index: u64, end: bool, input: &mut [u8], result: &mut Self::Result) -> Option<Error>;
+
+    /// Writes the result of [`Work::crypt`] on this input.
+    fn write(input: &[u8], result: &Self::Result, sink: &mut dyn Sink) -> Result<(), Error>;
+}
+
+/// Plaintext in, sealed chunks out. The chunks are sealed where they are, and their tags written between them.
+pub struct Seal(pub PayloadKey);
+
+impl Work for Seal {
+    const CHUNK_LEN: usize = CHUNK_LEN;
+
+    type Result = Tags;
+
+    fn crypt(&self, index: u64, end: bool, input: &mut [u8], tags: &mut Tags) -> Option<Error> {
         // An empty stream is one empty chunk.
-        let count = ready.len().div_ceil(CHUNK_LEN).max(usize::from(end));
-        for (i, tag) in tags[..count].iter_mut().enumerate() {
-            let last = if i + 1 == count { last } else { Last::No };
-            let chunk = &mut ready[i * CHUNK_LEN..];
-            let len = chunk.len().min(CHUNK_LEN);
-            *tag = key.seal_chunk(index, last, &mut chunk[..len]);
-            index += 1;
+        tags.count = input.len().div_ceil(CHUNK_LEN).max(usize::from(end));
+        let mut rest = input;
+        for (i, tag) in tags.tags[..tags.count].iter_mut().enumerate() {
+            let last = if end && i + 1 == tags.count { Last::Yes } else { Last::No };
+            let (chunk, behind) = rest.split_at_mut(rest.len().min(CHUNK_LEN));
+            *tag = self.0.seal_chunk(index + i as u64, last, chunk);
+            rest = behind;
         }
+        None
+    }
+
+    fn write(input: &[u8], tags: &Tags, sink: &mut dyn Sink) -> Result<(), Error> {
         let mut parts = [IoSlice::new(&[]); 2 * BATCH];
-        for (i, tag) in tags[..count].iter().enumerate() {
-            let chunk = &ready[i * CHUNK_LEN..];
-            parts[2 * i] = IoSlice::new(&chunk[..chunk.len().min(CHUNK_LEN)]);
-            parts[2 * i + 1] = IoSlice::new(tag);
+        let mut rest = input;
+        for (parts, tag) in parts.chunks_exact_mut(2).zip(&tags.tags[..tags.count]) {
+            let (chunk, behind) = rest.split_at(rest.len().min(CHUNK_LEN));
+            parts[0] = IoSlice::new(chunk);
+            parts[1] = IoSlice::new(tag);
+            rest = behind;
         }
-        sink.write(&mut parts[..2 * count])?;
-        match end {
-            true => return Ok(()),
-            false => buffer.take_followed(),
-        }
+        sink.write(&mut parts[..2 * tags.count])
     }
 }
 
-/// Opens all that `source` has. What is written before an error is a prefix of the plaintext, and no byte of it before its
-/// chunk was authenticated.
-pub fn open(
-    key: &PayloadKey,
-    source: &mut (impl Source + ?Sized),
-    sink: &mut (impl Sink + ?Sized),
-) -> Result<(), Error> {
-    let mut buffer = Buffer::new(SEALED_CHUNK_LEN);
-    let mut plain = vec![0; BATCH * CHUNK_LEN];
-    let mut index = 0;
-    loop {
-        let end = buffer.fill(source)?;
-        let (behind, ready) = match end {
-            true => (Behind::End, buffer.held()),
-            false => (Behind::More, buffer.followed()),
-        };
+/// The tags of a batch.
+#[derive(Default)]
+pub struct Tags {
+    tags: [[u8; TAG_LEN]; BATCH],
+    count: usize,
+}
+
+/// Sealed chunks in, plaintext out. The plaintext gets a place of its own: a chunk that is not authentic as what it should
+/// be is looked at once more, to say what is wrong with the stream, and the cipher wipes what it refuses.
+pub struct Open(pub PayloadKey);
+
+impl Work for Open {
+    const CHUNK_LEN: usize = SEALED_CHUNK_LEN;
+
+    type Result = Plain;
+
+    fn crypt(&self, index: u64, end: bool, input: &mut [u8], plain: &mut Plain) -> Option<Error> {
+        plain.len = 0;
+        plain.bytes.resize(BATCH * CHUNK_LEN, 0);
         // A stream without any byte is opened too, to be found truncated.
-        let count = ready.len().div_ceil(SEALED_CHUNK_LEN).max(usize::from(end));
-        let mut len = 0;
-        let mut fault = None;
+        let count = input.len().div_ceil(SEALED_CHUNK_LEN).max(usize::from(end));
         for i in 0..count {
-            let behind = if i + 1 == count { behind } else { Behind::More };
-            let sealed = &ready[i * SEALED_CHUNK_LEN..];
+            let behind = if end && i + 1 == count { Behind::End } else { Behind::More };
+            let sealed = &input[i * SEALED_CHUNK_LEN..];
             let sealed = &sealed[..sealed.len().min(SEALED_CHUNK_LEN)];
-            let opened = key.open_chunk(index, behind, sealed, &mut plain[len..]);
-            len += opened.len;
-            index += 1;
-            fault = opened.fault;
-            if fault.is_some() {
-                break;
+            let opened = self.0.open_chunk(index + i as u64, behind, sealed, &mut plain.bytes[plain.len..]);
+            plain.len += opened.len;
+            if opened.fault.is_some() {
+                return opened.fault;
             }
         }
-        sink.write(&mut [IoSlice::new(&plain[..len])])?;
-        match (fault, end) {
-            (Some(fault), _) => return Err(fault),
-            (None, true) => return Ok(()),
-            (None, false) => buffer.take_followed(),
-        }
+        None
+    }
+
+    fn write(_input: &[u8], plain: &Plain, sink: &mut dyn Sink) -> Result<(), Error> {
+        sink.write(&mut [IoSlice::new(&plain.bytes[..plain.len])])
     }
 }
 
-/// Bytes that were read and not used yet, in chunks of one length; always room for a batch and the one byte behind it.
-struct Buffer {
+/// The plaintext of a batch.
+#[derive(Default)]
+pub struct Plain {
     bytes: Vec<u8>,
-    chunk_len: usize,
-    start: usize,
-    end: usize,
-}
-
-impl Buffer {
-    fn new(chunk_len: usize) -> Self {
-        Self { bytes: vec![0; BATCH * chunk_len + 1], chunk_len, start: 0, end: 0 }
-    }
-
-    /// Reads until a whole chunk and one byte behind it are there; true where the source ends before that, so that at most
-    /// one chunk is there.
-    fn fill(&mut self, source: &mut (impl Source + ?Sized)) -> Result<bool, Error> {
-        while self.end - self.start <= self.chunk_len {
-            if self.bytes.len() - self.start <= self.chunk_len {
-                self.bytes.copy_within(self.start..self.end, 0);
-                self.end -= self.start;
-                self.start = 0;
-            }
-            match source.read(&mut self.bytes[self.end..])? {
-                0 => return Ok(true),
-                len => self.end += len,
-            }
-        }
-        Ok(false)
-    }
-
-    /// All that is there.
-    fn held(&mut self) -> &mut [u8] {
-        &mut self.bytes[self.start..self.end]
-    }
-
-    fn followed_len(&self) -> usize {
-        (self.end - self.start).saturating_sub(1) / self.chunk_len * self.chunk_len
-    }
-
-    /// The whole chunks that at least one byte follows.
-    fn followed(&mut self) -> &mut [u8] {
-        let len = self.followed_len();
-        &mut self.bytes[self.start..self.start + len]
-    }
-
-    /// Done with those.
-    fn take_followed(&mut self) {
-        self.start += self.followed_len();
-    }
+    len: usize,
 }

@@ -1,6 +1,7 @@
 //! Streams in memory, for tests that go past the command line.
 
 use std::io::IoSlice;
+use std::sync::{Arc, Mutex};
 
 use envpipe::error::Error;
 use envpipe::pipe::input::Source;
@@ -8,7 +9,7 @@ use envpipe::pipe::output::Sink;
 
 /// Gives at most `step` bytes at a time.
 pub struct Steps {
-    pub bytes: Vec<u8>,
+    bytes: Vec<u8>,
     given: usize,
     step: usize,
 }
@@ -29,13 +30,25 @@ impl Source for Steps {
     }
 }
 
-/// Keeps what is written.
-#[derive(Default)]
-pub struct Written(pub Vec<u8>);
+/// Keeps what is written; a clone sees the same.
+#[derive(Default, Clone)]
+pub struct Written(Arc<Mutex<Vec<u8>>>);
+
+impl Written {
+    /// All of it.
+    pub fn take(&self) -> Vec<u8> {
+        std::mem::take(&mut self.0.lock().unwrap())
+    }
+}
 
 impl Sink for Written {
     fn write(&mut self, parts: &mut [IoSlice]) -> Result<(), Error> {
-        parts.iter().for_each(|part| self.0.extend_from_slice(part));
+        let mut written = self.0.lock().unwrap();
+        parts.iter().for_each(|part| written.extend_from_slice(part));
+        Ok(())
+    }
+
+    fn commit(self: Box<Self>) -> Result<(), Error> {
         Ok(())
     }
 }
