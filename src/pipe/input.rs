@@ -5,6 +5,7 @@ use std::io::{self, Read, Seek};
 use std::os::fd::AsFd;
 use std::path::Path;
 
+use super::pipe_size;
 use crate::error::Error;
 use crate::format::armor;
 
@@ -49,7 +50,10 @@ impl Input {
             false => Ok(file),
         };
         match file.and_then(not_a_folder) {
-            Ok(file) => Ok(Self { file, name }),
+            Ok(file) => {
+                pipe_size::enlarge(&file);
+                Ok(Self { file, name })
+            }
             Err(source) => Err(Error::Io { verb: "read", what: name, source }),
         }
     }

@@ -6,6 +6,7 @@ pub mod header;
 pub mod input;
 pub mod intake;
 pub mod output;
+pub mod pipe_size;
 pub mod signals;
 pub mod small_file;
 pub mod stream;

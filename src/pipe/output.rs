@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
-use super::signals;
+use super::{pipe_size, signals};
 use crate::error::Error;
 use crate::format::armor;
 
@@ -74,6 +74,11 @@ impl Output {
                 Ok(Self { place, name })
             }
         }
+        .inspect(|output| {
+            if let Place::Open(file) = &output.place {
+                pipe_size::enlarge(file);
+            }
+        })
     }
 
     fn file(path: &Path, mode: Mode, existing: Existing) -> io::Result<Place> {
