@@ -145,25 +145,29 @@ mod tests {
 
     #[test]
     fn another_library_agrees_on_every_chunk() {
-        let key_bytes =
-            hkdf_sha256(b"YELLOW SUBMARINE", &[3; PAYLOAD_NONCE_LEN], b"payload").expose().to_owned();
-        let cipher = chacha20poly1305::ChaCha20Poly1305::new(&key_bytes.into());
-        for (index, last, len) in [
-            (0, Last::Yes, 0),
-            (0, Last::No, CHUNK_LEN),
-            (1, Last::Yes, 1),
-            (255, Last::No, CHUNK_LEN),
-            (256, Last::Yes, CHUNK_LEN),
-            (u64::MAX, Last::Yes, 777),
-        ] {
+        let key_bytes = hkdf_sha256(b"YELLOW SUBMARINE", &[3; PAYLOAD_NONCE_LEN], b"payload");
+        let cipher = chacha20poly1305::ChaCha20Poly1305::new(key_bytes.expose().into());
+        let mut chance = [0; 16];
+        for round in 0..300 {
+            getrandom::fill(&mut chance).unwrap();
+            let [index, len] =
+                [&chance[..8], &chance[8..]].map(|b| u64::from_le_bytes(b.try_into().unwrap()));
+            // Small indices and large ones, whole chunks and every other length.
+            let index = index >> (chance[0] % 64);
+            let (last, len) = match round % 3 {
+                0 => (Last::No, CHUNK_LEN),
+                _ => (Last::Yes, 1 + len as usize % CHUNK_LEN),
+            };
             let mut nonce = [0; 12];
             nonce[..11].copy_from_slice(&u128::from(index).to_be_bytes()[5..]);
             nonce[11] = (last == Last::Yes).into();
             let mut expected = vec![0x5a; len];
-            let tag =
-                cipher.encrypt_inout_detached(&nonce.into(), &[], expected.as_mut_slice().into()).unwrap();
+            let in_place = expected.as_mut_slice().into();
+            let tag = cipher.encrypt_inout_detached(&nonce.into(), &[], in_place).unwrap();
             expected.extend(tag);
             assert!(seal(index, last, len) == expected, "chunk {index} of {len} bytes");
+            let behind = if last == Last::Yes { Behind::End } else { Behind::More };
+            assert_eq!(open(index, behind, &expected), ("none".into(), len), "chunk {index} of {len} bytes");
         }
     }
 
