@@ -5,7 +5,7 @@ ENVPIPE = target/release/envpipe
 
 all: $(ENVPIPE)
 
-.PHONY: all $(ENVPIPE) demo test lint install
+.PHONY: all $(ENVPIPE) demo test bench lint install
 $(ENVPIPE):
 	cargo build --release --locked
 
@@ -20,6 +20,11 @@ demo: $(ENVPIPE)
 # Sets up what the tests need (a Python environment under target/) and runs them all.
 test:
 	cargo test --locked
+
+# envpipe and its peers in turn, whichever are installed; needs /usr/bin/time, and 10 GiB of disk for the 2 GiB.
+bench: $(ENVPIPE)
+	cargo bench --locked --bench chunk
+	python3 benches/peers.py $(ENVPIPE)
 
 lint:
 	cargo fmt --check
