@@ -45,8 +45,17 @@ pub struct Seal {
     pub jobs: Option<usize>,
     /// None or `-` is standard output.
     pub output: Option<PathBuf>,
-    /// None or `-` is standard input.
-    pub input: Option<PathBuf>,
+    /// What is sealed.
+    pub plaintext: Plaintext,
+}
+
+/// Where the plaintext comes from.
+#[derive(PartialEq, Eq, Debug)]
+pub enum Plaintext {
+    /// A file; None or `-` is standard input.
+    File(Option<PathBuf>),
+    /// What a command writes: its program and its arguments.
+    Command(OsString, Vec<OsString>),
 }
 
 /// `envpipe open`
@@ -107,6 +116,7 @@ struct Subcommand {
     name: &'static str,
     options: &'static [&'static str],
     takes_file: bool,
+    takes_command: bool,
     help: &'static str,
     build: fn(Words, Option<OsString>) -> Result<Command, Error>,
 }
@@ -119,6 +129,7 @@ fn subcommand(name: &OsStr) -> Result<Subcommand, Error> {
             name: "seal",
             options: seal_options,
             takes_file: true,
+            takes_command: true,
             help: usage::SEAL,
             build: seal,
         }),
@@ -126,6 +137,7 @@ fn subcommand(name: &OsStr) -> Result<Subcommand, Error> {
             name: "open",
             options: &["key", "identity", "context", "jobs", "output"],
             takes_file: true,
+            takes_command: false,
             help: usage::OPEN,
             build: open,
         }),
@@ -133,6 +145,7 @@ fn subcommand(name: &OsStr) -> Result<Subcommand, Error> {
             name: "keygen",
             options: &["output"],
             takes_file: false,
+            takes_command: false,
             help: usage::KEYGEN,
             build: keygen,
         }),
@@ -155,13 +168,20 @@ struct Words {
     jobs: Option<usize>,
     output: Option<PathBuf>,
     input: Option<PathBuf>,
+    /// The words behind `--`.
+    command: Option<(OsString, Vec<OsString>)>,
 }
 
 impl Words {
     /// None where help is asked for.
     fn parse(parser: &mut lexopt::Parser, subcommand: &Subcommand) -> Result<Option<Self>, Error> {
         let mut words = Self::default();
-        while let Some(arg) = next(parser)? {
+        loop {
+            if subcommand.takes_command && at_command(parser) {
+                words.command = Some(words.take_command(parser)?);
+                break;
+            }
+            let Some(arg) = next(parser)? else { break };
             let option = match arg {
                 Short('h') | Long("help") => return Ok(None),
                 Value(file) if subcommand.takes_file && words.input.is_none() => {
@@ -201,10 +221,23 @@ impl Words {
         Ok(Some(words))
     }
 
+    fn take_command(&self, parser: &mut lexopt::Parser) -> Result<(OsString, Vec<OsString>), Error> {
+        if let Some(file) = &self.input {
+            let message = format!("both a file ({}) and a command are to be sealed", file.display());
+            return Err(Error::usage(message, "name one of them: FILE, or -- COMMAND"));
+        }
+        let mut words = parser.raw_args().map_err(wrong)?.skip(1);
+        let program = words.next().ok_or_else(|| {
+            Error::usage("no command follows '--'", "envpipe seal -k alias/NAME -- pg_dump mydb")
+        })?;
+        Ok((program, words.collect()))
+    }
+
     fn refuse_reading_standard_input_twice(&self, reads_input: bool) -> Result<(), Error> {
         let is_stdin = |path: &&PathBuf| path.as_path() == Path::new("-");
         let named = self.recipients_files.iter().chain(&self.identities).filter(is_stdin).count();
-        let input = reads_input && self.input.as_ref().is_none_or(|path| is_stdin(&path));
+        let input =
+            reads_input && self.command.is_none() && self.input.as_ref().is_none_or(|path| is_stdin(&path));
         match named + usize::from(input) > 1 {
             true => Err(Error::usage(
                 "standard input cannot be read twice",
@@ -262,7 +295,10 @@ fn seal(words: Words, environment: Option<OsString>) -> Result<Command, Error> {
         armor: words.armor,
         jobs: words.jobs,
         output: words.output,
-        input: words.input,
+        plaintext: match words.command {
+            Some((program, args)) => Plaintext::Command(program, args),
+            None => Plaintext::File(words.input),
+        },
     }))
 }
 
@@ -312,10 +348,16 @@ fn kms_key(text: &str) -> Result<KmsKey, Error> {
     })
 }
 
-/// The next word. `--` is refused: it is kept for a command whose output is sealed.
+/// Whether the next word is `--`, which begins a command.
+fn at_command(parser: &mut lexopt::Parser) -> bool {
+    parser.try_raw_args().is_some_and(|words| words.peek() == Some(OsStr::new("--")))
+}
+
+/// The next word. `--` means a command, and only where there can be one.
 fn next(parser: &mut lexopt::Parser) -> Result<Option<lexopt::Arg<'_>>, Error> {
-    if parser.try_raw_args().is_some_and(|words| words.peek() == Some(OsStr::new("--"))) {
-        return Err(Error::usage("'--' is not understood", "a FILE that begins with '-' is written ./-FILE"));
+    if at_command(parser) {
+        let hint = "only seal takes a command; a FILE that begins with '-' is written ./-FILE";
+        return Err(Error::usage("'--' is not understood", hint));
     }
     parser.next().map_err(wrong)
 }
@@ -371,7 +413,7 @@ mod tests {
             assert!(seal.armor, "{line}");
             assert_eq!(seal.keys, [KmsKey::Local("alias/a".into())], "{line}");
             assert_eq!(seal.output, Some("x".into()), "{line}");
-            assert_eq!(seal.input, Some("FILE".into()), "{line}");
+            assert_eq!(seal.plaintext, Plaintext::File(Some("FILE".into())), "{line}");
         }
     }
 
@@ -398,7 +440,9 @@ mod tests {
         assert_eq!(refused("seal -k alias/a -o x -o y"), "-o is given twice");
         assert_eq!(refused("seal -x"), "invalid option '-x'");
         assert_eq!(refused("seal --key"), "missing argument for option '--key'");
-        assert_eq!(refused("seal -k alias/a -- pg_dump"), "'--' is not understood");
+        assert_eq!(refused("open -k alias/a -- pg_dump"), "'--' is not understood");
+        assert_eq!(refused("seal -k alias/a --"), "no command follows '--'");
+        assert_eq!(refused("seal -k alias/a f -- x"), "both a file (f) and a command are to be sealed");
         assert_eq!(refused("seal -r age1x -c a=b"), "-c is given without a KMS key");
         assert_eq!(refused("seal -k alias/a -c a"), "-c 'a': it has no '='");
         assert_eq!(refused("seal -k alias/a -c =b"), "-c '=b': its name is empty");
@@ -413,6 +457,15 @@ mod tests {
         assert_eq!(refused("open -c =b"), "-c '=b': its name is empty");
         assert_eq!(refused("open -i -"), "standard input cannot be read twice");
         assert_eq!(refused("seal -i - -R - FILE"), "standard input cannot be read twice");
+    }
+
+    #[test]
+    fn everything_behind_two_dashes_is_the_command() {
+        let command = |program: &str, args: &[&str]| {
+            Plaintext::Command(program.into(), args.iter().map(OsString::from).collect())
+        };
+        assert_eq!(seal("-i - -- tar -c -- -k").plaintext, command("tar", &["-c", "--", "-k"]));
+        assert_eq!(seal("-k alias/a -- --help").plaintext, command("--help", &[]));
     }
 
     #[test]

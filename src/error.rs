@@ -28,6 +28,13 @@ pub enum Error {
         /// The system's reason.
         source: io::Error,
     },
+    /// The command whose output is sealed has failed.
+    Producer {
+        /// Its program.
+        name: String,
+        /// Its exit status, or the signal that ended it.
+        status: String,
+    },
     /// Whoever read our output has left.
     ReaderGone,
     /// An output file that must not be overwritten is there.
@@ -181,7 +188,11 @@ impl Error {
     /// The exit status.
     pub fn status(&self) -> u8 {
         match self {
-            Self::Io { .. } | Self::ReaderGone | Self::Exists { .. } | Self::Random(_) => 1,
+            Self::Io { .. }
+            | Self::Producer { .. }
+            | Self::ReaderGone
+            | Self::Exists { .. }
+            | Self::Random(_) => 1,
             Self::Usage { .. } | Self::NoKeyNamed { .. } => 2,
             Self::Kms(_)
             | Self::OtherKey { .. }
@@ -215,6 +226,9 @@ impl Error {
                 keys.join(", ")
             ),
             Self::Io { verb, what, source } => format!("cannot {verb} {what}: {}", reason(source)),
+            Self::Producer { name, status } => {
+                format!("{name} failed ({status}), so the stream is left without its end")
+            }
             Self::ReaderGone => "standard output: broken pipe".into(),
             Self::Exists { path } => format!("{path} exists already"),
             Self::Random(source) => format!("the system gave no randomness: {source}"),
@@ -290,6 +304,7 @@ impl Error {
                 None => "the identity that fits is another one, or of a kind that envpipe has not: age -d -i FILE".into(),
             },
             Self::Exists { .. } => "move it away or name another file; keys are never overwritten".into(),
+            Self::Producer { .. } => "envpipe open will refuse what was written as truncated; seal again".into(),
             Self::Kms(failure) => return failure.hint(),
             Self::Context { .. } => "the stream is another one than you asked for, or was sealed without that -c".into(),
             Self::Empty => "the command that should have written the stream wrote nothing; look at its own error".into(),

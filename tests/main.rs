@@ -10,5 +10,6 @@ mod kms;
 mod lengths;
 mod manual;
 mod pipeline;
+mod producer;
 mod support;
 mod vectors;

@@ -5,7 +5,7 @@ pub const VERSION: &str = concat!("envpipe ", env!("CARGO_PKG_VERSION"), "\n");
 
 /// `envpipe -h`
 pub const SHORT: &str = "\
-usage: envpipe seal -k KEY [-r RECIPIENT] [-c NAME=VALUE] [-o FILE] [FILE]
+usage: envpipe seal -k KEY [-r RECIPIENT] [-c NAME=VALUE] [-o FILE] [FILE | -- COMMAND]
        envpipe open -k KEY [-i IDENTITY] [-c NAME[=VALUE]] [-o FILE] [FILE]
        envpipe keygen [-o FILE]
 ";
@@ -43,8 +43,10 @@ pub const SEAL: &str = "\
 encrypt standard input, or FILE, under KMS keys and to age recipients
 
 usage: envpipe seal [-k KEY]... [-r RECIPIENT]... [-R FILE]... [-i FILE]...
-                    [-c NAME=VALUE]... [-a] [-j N] [-o FILE] [FILE]
+                    [-c NAME=VALUE]... [-a] [-j N] [-o FILE] [FILE | -- COMMAND [ARG]...]
 
+With -- COMMAND, what COMMAND writes is sealed, and the stream gets its end only if
+COMMAND exits with 0: a dump that dies can never be opened as if it were whole.
 Any one of the keys and recipients named opens the stream.
 
   -k, --key KEY               seal under this KMS key: alias/NAME, a key id, or the ARN
@@ -60,7 +62,7 @@ Any one of the keys and recipients named opens the stream.
                               '-' is standard output, even if it is a terminal
   -h, --help                  print this help
 
-    pg_dump db | envpipe seal -k alias/backup -c db=main -o db.age
+    envpipe seal -k alias/backup -c db=main -o db.age -- pg_dump main
 ";
 
 /// `envpipe help open`

@@ -2,7 +2,7 @@
 
 use std::io::IoSlice;
 
-use crate::cli;
+use crate::cli::{self, Plaintext};
 use crate::error::Error;
 use crate::format::header::Header;
 use crate::format::payload::{PAYLOAD_NONCE_LEN, PayloadKey};
@@ -10,14 +10,14 @@ use crate::format::stanza::Stanza;
 use crate::keys::{Recipient, aws_kms, key_file, random};
 use crate::pipe::input::{Input, Source};
 use crate::pipe::output::{Armored, Existing, Mode, Output, Sink};
+use crate::pipe::producer::Producer;
 use crate::pipe::stream::Seal;
-use crate::pipe::{small_file, turnstile};
+use crate::pipe::{signals, small_file, turnstile};
 
 /// Files and recipients are looked at before KMS is asked. While it answers, the stream is read and sealed as far as memory
 /// goes, but nothing is written before it has answered.
 pub fn run(args: cli::Seal) -> Result<(), Error> {
     let age = age_recipients(&args)?;
-    let input = Input::open(args.input.as_deref())?;
     let output = Output::create(args.output.as_deref(), Mode::Umask, Existing::Replace)?;
     if output.is_terminal() && !args.armor && args.output.is_none() {
         return Err(Error::usage(
@@ -25,6 +25,10 @@ pub fn run(args: cli::Seal) -> Result<(), Error> {
             "send it to a pipe or a file (-o FILE), armor it (-a), or insist with -o -",
         ));
     }
+    let source: Box<dyn Source> = match &args.plaintext {
+        Plaintext::File(path) => Box::new(Input::open(path.as_deref())?),
+        Plaintext::Command(program, arguments) => Box::new(Producer::start(program, arguments)?),
+    };
     let mut sink: Box<dyn Sink> = Box::new(output);
     if args.armor {
         sink = Box::new(Armored::new(sink));
@@ -34,7 +38,8 @@ pub fn run(args: cli::Seal) -> Result<(), Error> {
         let kms = kms.into_iter().map(|recipient| Box::new(recipient) as Box<dyn Recipient>);
         Ok(kms.chain(age).collect())
     };
-    seal(Box::new(input), sink, recipients, turnstile::workers(args.jobs))?.commit()
+    let sealed = seal(source, sink, recipients, turnstile::workers(args.jobs));
+    sealed.and_then(|sink| sink.commit()).inspect_err(|_| signals::end_command())
 }
 
 /// Seals `source` to `recipients`, of which there is at least one; gives back the sink, to be committed.

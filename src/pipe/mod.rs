@@ -7,6 +7,7 @@ pub mod input;
 pub mod intake;
 pub mod output;
 pub mod pipe_size;
+pub mod producer;
 pub mod signals;
 pub mod small_file;
 pub mod stream;

@@ -1,28 +1,64 @@
-//! Ending by a signal: silently where a reader has left, and without leaving a temporary file behind.
+//! Ending by a signal: silently where a reader has left, and without leaving a temporary file or a command behind.
 
 use std::io;
 use std::path::PathBuf;
+use std::process::Child;
 use std::sync::{Mutex, Once, PoisonError};
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGPIPE, SIGTERM};
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::emulate_default_handler;
 use tempfile::NamedTempFile;
 
-/// The temporary file to remove; an output is pending one at a time.
-static PENDING: Mutex<Option<PathBuf>> = Mutex::new(None);
+/// What has to be done before a signal ends the process. An output is pending one at a time, and so is a command.
+struct Pending {
+    /// The temporary file to remove.
+    file: Option<PathBuf>,
+    /// The command to pass the signal on to.
+    child: Option<Pid>,
+}
+
+static PENDING: Mutex<Pending> = Mutex::new(Pending { file: None, child: None });
 
 /// Creates a temporary file that SIGINT, SIGTERM and SIGHUP remove before they end the process.
 pub fn removed_by_signals(create: impl FnOnce() -> io::Result<NamedTempFile>) -> io::Result<NamedTempFile> {
+    before_signals(|pending| {
+        let file = create()?;
+        pending.file = Some(file.path().to_owned());
+        Ok(file)
+    })
+}
+
+/// Starts a command that SIGINT, SIGTERM and SIGHUP are passed on to before they end the process.
+pub fn passed_on_by_signals(start: impl FnOnce() -> io::Result<Child>) -> io::Result<Child> {
+    before_signals(|pending| {
+        let child = start()?;
+        pending.child = i32::try_from(child.id()).ok().map(Pid::from_raw);
+        Ok(child)
+    })
+}
+
+/// The command has ended; its process id may soon be another's.
+pub fn command_ended() {
+    PENDING.lock().unwrap_or_else(PoisonError::into_inner).child = None;
+}
+
+/// Ends the command, where it is still running: nobody reads what it writes any more.
+pub fn end_command() {
+    if let Some(child) = PENDING.lock().unwrap_or_else(PoisonError::into_inner).child.take() {
+        let _ = kill(child, Signal::SIGTERM);
+    }
+}
+
+/// Makes something that has to be ended with the process. A signal that comes while it is made waits for that.
+fn before_signals<T>(make: impl FnOnce(&mut Pending) -> io::Result<T>) -> io::Result<T> {
     static WATCH: Once = Once::new();
     let mut watching = Ok(());
     WATCH.call_once(|| watching = watch());
     watching?;
-    // A signal that comes while the file is made waits for its path.
-    let mut pending = PENDING.lock().unwrap_or_else(PoisonError::into_inner);
-    let file = create()?;
-    *pending = Some(file.path().to_owned());
-    Ok(file)
+    make(&mut PENDING.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
 fn watch() -> io::Result<()> {
@@ -31,9 +67,13 @@ fn watch() -> io::Result<()> {
     let mut signals = Signals::new(caught)?;
     std::thread::Builder::new().name("signals".into()).spawn(move || {
         for signal in signals.forever() {
-            if let Some(path) = PENDING.lock().unwrap_or_else(PoisonError::into_inner).take() {
-                // It is gone already where the output was given its name in this moment.
+            let mut pending = PENDING.lock().unwrap_or_else(PoisonError::into_inner);
+            // Both may be gone already: the output given its name, the command ended.
+            if let Some(path) = pending.file.take() {
                 let _ = std::fs::remove_file(path);
+            }
+            if let (Some(child), Ok(signal)) = (pending.child.take(), Signal::try_from(signal)) {
+                let _ = kill(child, signal);
             }
             let _ = emulate_default_handler(signal);
         }
