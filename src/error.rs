@@ -416,11 +416,17 @@ impl KmsFailure {
             "ThrottlingException" | "LimitExceededException" => {
                 "KMS limits the rate of calls; wait, or raise AWS_MAX_ATTEMPTS".into()
             }
+            "KMSInternalException" | "DependencyTimeoutException" | "KeyUnavailableException" => {
+                KMS_AT_FAULT.into()
+            }
+            code if code.starts_with("HTTP status 5") => KMS_AT_FAULT.into(),
             "ValidationException" => "check the key's name: an alias is written alias/NAME".into(),
             _ => return None,
         })
     }
 }
+
+const KMS_AT_FAULT: &str = "the fault is with KMS; try again, and if it lasts, look at health.aws.amazon.com";
 
 /// The system's words without Rust's «(os error N)».
 fn reason(error: &io::Error) -> String {

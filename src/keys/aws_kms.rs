@@ -120,8 +120,9 @@ pub fn unwrap(accepted: &Accepted, stanzas: &[KmsStanza]) -> Result<FileKey, Err
             let region = session.region(key);
             session = session.log_in().await.map_err(|fault| failure(DECRYPT, key, region, fault))?;
         }
-        for (key, stanza) in calls {
-            match session.unwrap(key, stanza).await {
+        for (tried, (key, stanza)) in calls.iter().enumerate() {
+            let shared = session.share(calls.len() - tried);
+            match shared.unwrap(key, stanza).await {
                 Ok(file_key) => return Ok(file_key),
                 Err(cause) => causes.push(cause),
             }
@@ -257,6 +258,14 @@ impl Session {
         let region = Region::new(region.ok_or(KmsFault::NoRegion)?.to_owned());
         let config = aws_sdk_kms::config::Builder::from(&self.config).region(region).build();
         Ok(aws_sdk_kms::Client::from_conf(config))
+    }
+
+    /// With a fair share of the time that is left for this many calls, so that a region that is down leaves time for the rest.
+    fn share(&self, calls: usize) -> Self {
+        let now = Instant::now();
+        let left = self.deadline.saturating_duration_since(now);
+        let calls = u32::try_from(calls).unwrap_or(u32::MAX);
+        Self { config: self.config.clone(), deadline: now + left / calls }
     }
 
     async fn within_limit<T>(&self, step: impl Future<Output = T>) -> Result<T, KmsFault> {

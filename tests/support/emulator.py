@@ -8,6 +8,10 @@ The proxy answers at any path. The segments of the path ask for more:
     other-key      answer as if another key had been used
     short-key      answer with a data key of 16 bytes
     not-json       answer with a page
+    once           answer the first call with ThrottlingException; beside count-NAME
+    status-NUMBER  answer with this status and nothing that says why
+    reset          break the connection in the middle of the answer
+    dead-REGION    never answer for a key in this region
     NAMEException  answer with this error
 GET of disable/NAME and delete/NAME changes the state of a key.
 """
@@ -17,6 +21,8 @@ import http.server
 import json
 import logging
 import os
+import socket
+import struct
 import sys
 import threading
 import urllib.error
@@ -56,8 +62,20 @@ class Proxy(http.server.BaseHTTPRequestHandler):
         for segment in asked:
             if segment.startswith("count-"):
                 calls.setdefault(segment, []).append(operation)
-            elif segment == "hang":
+            elif segment == "hang" or segment == "dead-" + self.region():
                 threading.Event().wait(60)
+                return
+            elif segment == "once":
+                if len(calls[asked[0]]) == 1:
+                    self.refuse("ThrottlingException", "Rate exceeded")
+                    return
+            elif segment.startswith("status-"):
+                self.answer(int(segment.removeprefix("status-")), b"")
+                return
+            elif segment == "reset":
+                self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{")
+                self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                self.close_connection = True
                 return
             elif segment == "not-json":
                 self.answer(200, b"<html>Log in to the hotel's network</html>")
@@ -87,6 +105,10 @@ class Proxy(http.server.BaseHTTPRequestHandler):
         if "short-key" in asked:
             answer["Plaintext"] = base64.b64encode(bytes(16)).decode()
         self.answer(status, answer)
+
+    def region(self):
+        """The region that the request is signed for."""
+        return self.headers["Authorization"].split("/")[2]
 
     def forward(self, operation, request):
         headers = {name: value for name, value in self.headers.items() if name.lower() not in ("host", "content-length")}
