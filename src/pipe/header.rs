@@ -24,7 +24,6 @@ pub fn read_header<S: Source>(mut source: S) -> Result<(Header, Unread<S>), Erro
                 return Ok((header, Unread::new(bytes.split_off(end), source)));
             }
             None if len == 0 && bytes.is_empty() => return Err(Error::Empty),
-            // What is not cut off but wrong should say so: the line at fault comes first.
             None if len == 0 => return Err(Error::HeaderCut),
             None if bytes.len() < MAX_HEADER_LEN => {}
             _ => return Err(Error::HeaderTooLong),
