@@ -122,6 +122,24 @@ fn an_output_that_cannot_be_made_is_an_error_before_anything_is_read() {
 }
 
 #[test]
+fn the_input_is_not_written_over_while_it_is_read_but_may_be_replaced() {
+    let folder = folder();
+    let (identity, _) = identity(&folder);
+    let file = folder.path().join("file");
+    for command in ["seal", "open"] {
+        fs::write(&file, "plain").unwrap();
+        let shell = format!("{ENVPIPE} {command} -i {identity} file >> file");
+        let finished = Run::new("sh", ["-c", &shell]).within(folder.path()).run();
+        finished.fails(2, "file is also the output", "-o FILE FILE");
+        assert_eq!(fs::read(&file).unwrap(), b"plain");
+    }
+    for command in ["seal", "open"] {
+        envpipe([command, "-i", &identity, "-o", "file", "file"]).within(folder.path()).ok();
+    }
+    assert_eq!(fs::read(&file).unwrap(), b"plain");
+}
+
+#[test]
 fn a_folder_is_no_input() {
     let folder = folder();
     let (identity, _) = identity(&folder);

@@ -22,6 +22,7 @@ pub fn run(args: cli::Open) -> Result<(), Error> {
     }
     let input = Input::open(args.input.as_deref())?;
     let output = Output::create(args.output.as_deref(), Mode::Private, Existing::Replace)?;
+    output.refuse_as_input(&input)?;
     let unwrap = |header: &Header| file_key(header, &identities, &args);
     open(Box::new(input), Box::new(output), unwrap, turnstile::workers(args.jobs))?.commit()
 }

@@ -26,7 +26,11 @@ pub fn run(args: cli::Seal) -> Result<(), Error> {
         ));
     }
     let source: Box<dyn Source> = match &args.plaintext {
-        Plaintext::File(path) => Box::new(Input::open(path.as_deref())?),
+        Plaintext::File(path) => {
+            let input = Input::open(path.as_deref())?;
+            output.refuse_as_input(&input)?;
+            Box::new(input)
+        }
         Plaintext::Command(program, arguments) => Box::new(Producer::start(program, arguments)?),
     };
     let mut sink: Box<dyn Sink> = Box::new(output);

@@ -59,6 +59,18 @@ impl Input {
     }
 }
 
+impl Input {
+    /// The open file or pipe.
+    pub fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// What it is called in messages.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+}
+
 impl Source for Input {
     fn read(&mut self, buf: &mut [u8]) -> Result<usize, Error> {
         loop {

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
+use super::input::Input;
 use super::{pipe_size, signals};
 use crate::error::Error;
 use crate::format::armor;
@@ -110,34 +111,36 @@ impl Output {
         Ok(Place::Pending { file, path, existing })
     }
 
+    /// Refuses an input that is the very file that is written to: it would be read as it is written over, or never end. A file
+    /// that is replaced when it is whole may be the input.
+    pub fn refuse_as_input(&self, input: &Input) -> Result<(), Error> {
+        let Place::Open(file) = &self.place else { return Ok(()) };
+        let identity = |file: &File| file.metadata().ok().filter(|m| m.is_file()).map(|m| (m.dev(), m.ino()));
+        match identity(file).is_some_and(|output| identity(input.file()) == Some(output)) {
+            true => Err(Error::usage(
+                format!("{} is also the output", input.name()),
+                "to replace a file by its result: -o FILE FILE",
+            )),
+            false => Ok(()),
+        }
+    }
+
     /// Whether it is a terminal.
     pub fn is_terminal(&self) -> bool {
         matches!(&self.place, Place::Open(file) if file.is_terminal())
     }
-
-    fn fault(&self, source: io::Error) -> Error {
-        Error::Io { verb: "write", what: self.name.clone(), source }
-    }
 }
 
 impl Sink for Output {
-    fn write(&mut self, mut parts: &mut [IoSlice]) -> Result<(), Error> {
+    fn write(&mut self, parts: &mut [IoSlice]) -> Result<(), Error> {
         let file = match &mut self.place {
             Place::Open(file) => file,
             Place::Pending { file, .. } => file.as_file_mut(),
         };
-        // Removes empty parts at the front; a write of nothing but those would look like a full device.
-        IoSlice::advance_slices(&mut parts, 0);
-        while !parts.is_empty() {
-            match file.write_vectored(parts) {
-                Ok(0) => return Err(self.fault(io::ErrorKind::WriteZero.into())),
-                Ok(written) => IoSlice::advance_slices(&mut parts, written),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Err(Error::ReaderGone),
-                Err(source) => return Err(self.fault(source)),
-            }
-        }
-        Ok(())
+        write_all(file, parts).map_err(|source| match source.kind() {
+            io::ErrorKind::BrokenPipe => Error::ReaderGone,
+            _ => Error::Io { verb: "write", what: self.name.clone(), source },
+        })
     }
 
     fn commit(self: Box<Self>) -> Result<(), Error> {
@@ -163,6 +166,21 @@ impl Sink for Output {
             }
         }
     }
+}
+
+/// Writes all of the parts, however few bytes a write takes.
+fn write_all(to: &mut impl Write, mut parts: &mut [IoSlice]) -> io::Result<()> {
+    // Without empty parts at the front: a write of nothing but those would look like a full device.
+    IoSlice::advance_slices(&mut parts, 0);
+    while !parts.is_empty() {
+        match to.write_vectored(parts) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(written) => IoSlice::advance_slices(&mut parts, written),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }
 
 /// Armors what is written to a sink.
@@ -193,5 +211,46 @@ impl Sink for Armored {
         self.encoder.finish(&mut self.text);
         self.sink.write(&mut [IoSlice::new(&self.text)])?;
         self.sink.commit()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Takes a few bytes at a time, is interrupted in between, and is full in the end.
+    struct Few {
+        taken: Vec<u8>,
+        calls: usize,
+        room: usize,
+    }
+
+    impl Write for Few {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.calls += 1;
+            if self.calls.is_multiple_of(3) {
+                return Err(io::ErrorKind::Interrupted.into());
+            }
+            let len = bytes.len().min(self.calls % 5 + 1).min(self.room - self.taken.len());
+            self.taken.extend_from_slice(&bytes[..len]);
+            Ok(len)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn short_and_interrupted_writes_lose_nothing() {
+        let texts = ["", "one", "", "a longer one", "x", ""];
+        for room in [0, 1, 10, 16, 100] {
+            let mut few = Few { taken: Vec::new(), calls: 0, room };
+            let mut parts = texts.map(|text| IoSlice::new(text.as_bytes()));
+            let result = write_all(&mut few, &mut parts);
+            let whole = texts.concat();
+            assert_eq!(few.taken, &whole.as_bytes()[..room.min(whole.len())]);
+            assert_eq!(result.is_ok(), room >= whole.len(), "room for {room}");
+        }
     }
 }
