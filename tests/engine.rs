@@ -1,9 +1,13 @@
 //! The engine keeps its order and its promises whatever the schedule: short reads, slow workers, slow output.
 
 use std::io::{IoSlice, Write};
+use std::os::fd::AsFd;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
+
+use nix::fcntl::{FcntlArg, fcntl};
 
 use envpipe::error::Error;
 use envpipe::format::file_key::FileKey;
@@ -207,6 +211,7 @@ fn a_file_without_a_length_is_read_all_the_same() {
     assert_eq!(opened, std::fs::read("/proc/version").unwrap());
 }
 
+#[cfg(target_os = "linux")]
 #[test]
 fn the_stream_is_read_while_kms_answers() {
     let mut child = Command::new(ENVPIPE)
@@ -218,10 +223,22 @@ fn the_stream_is_read_while_kms_answers() {
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    // More than any pipe holds, so that it can only be written if it is read; KMS will not answer.
+    // More is written than the pipe holds, so it is read; and KMS does not answer.
+    let mut stdin = child.stdin.take().unwrap();
+    let pipe = stdin.as_fd().try_clone_to_owned().unwrap();
+    let written = Arc::new(AtomicU64::new(0));
+    let count = Arc::clone(&written);
+    std::thread::spawn(move || {
+        while stdin.write_all(&[0; 4096]).is_ok() {
+            count.fetch_add(4096, Ordering::Relaxed);
+        }
+    });
     let start = Instant::now();
-    child.stdin.take().unwrap().write_all(&bytes((1 << 20) + 2 * 8 * CHUNK_LEN)).unwrap();
-    assert!(start.elapsed() < Duration::from_secs(4), "it was not read before KMS was given up");
+    let holds = || fcntl(&pipe, FcntlArg::F_GETPIPE_SZ).unwrap() as u64;
+    while written.load(Ordering::Relaxed) <= holds() {
+        assert!(start.elapsed() < Duration::from_secs(5), "nothing was read while KMS had not answered");
+        std::thread::sleep(Duration::from_millis(10));
+    }
     child.kill().unwrap();
     child.wait().unwrap();
 }
