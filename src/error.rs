@@ -1,8 +1,12 @@
 //! Everything that can go wrong: its message, what mends it, and the exit status that scripts go by (envpipe(1)).
 //!
-//! It owns the words. Whoever finds a fault says what and where; only `main` prints.
+//! It owns the words, those about KMS in `kms`. Whoever finds a fault says what and where; only `main` prints.
+
+mod kms;
 
 use std::io;
+
+pub use kms::{KmsFailure, KmsFault};
 
 /// What went wrong. No variant holds a secret.
 #[derive(Debug)]
@@ -140,43 +144,6 @@ pub enum Error {
         /// The chunk, from 0.
         chunk: u64,
     },
-}
-
-/// A call to KMS that failed.
-#[derive(Debug)]
-pub struct KmsFailure {
-    /// The name of the operation, which is also that of the IAM action.
-    pub operation: &'static str,
-    /// The key as it was named to KMS.
-    pub key: String,
-    /// The region that was asked, where there was one.
-    pub region: Option<String>,
-    /// Why it failed.
-    pub fault: KmsFault,
-}
-
-/// Why a call to KMS failed.
-#[derive(Debug)]
-pub enum KmsFault {
-    /// KMS answered with an error.
-    Refused {
-        /// Its code, as in `AccessDeniedException`.
-        code: String,
-        /// Its message, if it has one.
-        message: Option<String>,
-        /// The id that AWS support asks for.
-        request_id: Option<String>,
-    },
-    /// No region is configured, and the key's name has none.
-    NoRegion,
-    /// The credential chain gave nothing.
-    NoCredentials(String),
-    /// No answer came.
-    Unreachable(String),
-    /// No answer came in time.
-    TimedOut,
-    /// The answer is not what was asked for.
-    Answer(&'static str),
 }
 
 impl Error {
@@ -339,94 +306,6 @@ impl Error {
         }
     }
 }
-
-impl KmsFailure {
-    fn message(&self) -> String {
-        let Self { operation, key, .. } = self;
-        let place = self.region.as_ref().map(|region| format!(" in {region}")).unwrap_or_default();
-        let cause = match &self.fault {
-            KmsFault::Refused { code, message, request_id } => {
-                let id = request_id.as_ref().map(|id| format!(" (request id {id})")).unwrap_or_default();
-                let message = message.as_ref().map(|message| format!(": {message}")).unwrap_or_default();
-                format!("{code}{message}{id}")
-            }
-            KmsFault::NoRegion => "no AWS region is configured".into(),
-            KmsFault::NoCredentials(cause) => format!("no AWS credentials: {cause}"),
-            KmsFault::Unreachable(cause) => format!("KMS cannot be reached: {cause}"),
-            KmsFault::TimedOut => "KMS did not answer in time".into(),
-            KmsFault::Answer(what) => format!("KMS gave a wrong answer: {what}"),
-        };
-        format!("kms:{operation} with {key}{place} failed: {cause}")
-    }
-
-    fn hint(&self) -> Option<String> {
-        let Self { operation, key, region, fault } = self;
-        let code = match fault {
-            KmsFault::Refused { code, .. } => code.as_str(),
-            KmsFault::NoRegion => {
-                return Some("set AWS_REGION, or name the key by its ARN, which has the region in it".into());
-            }
-            KmsFault::NoCredentials(_) => {
-                return Some(
-                    "log in (aws sso login), set AWS_PROFILE, or give this host a role; to test: aws sts \
-                     get-caller-identity"
-                        .into(),
-                );
-            }
-            KmsFault::Unreachable(_) | KmsFault::TimedOut => {
-                return Some("check the network, proxy, VPC endpoint and AWS_ENDPOINT_URL_KMS".into());
-            }
-            KmsFault::Answer(_) => {
-                return Some("check AWS_ENDPOINT_URL_KMS: is it really KMS that answers?".into());
-            }
-        };
-        Some(match code {
-            "AccessDeniedException" => format!(
-                "allow kms:{operation} on this key, in the policy of the caller and in that of the key; its conditions may \
-                 ask for an encryption context (-c)"
-            ),
-            "NotFoundException" => match region {
-                _ if key.starts_with("arn:") => "check the ARN; the key may have been deleted".into(),
-                Some(region) => format!(
-                    "check the name (an alias is written alias/NAME), the region ({region}) and the account"
-                ),
-                None => "check the name (an alias is written alias/NAME), the region and the account".into(),
-            },
-            "DisabledException" => format!("enable the key: aws kms enable-key --key-id {key}"),
-            "KMSInvalidStateException" => {
-                format!(
-                    "look at KeyState; a deletion that is pending can be cancelled: aws kms describe-key --key-id {key}"
-                )
-            }
-            "InvalidKeyUsageException" => "the key must be symmetric, for ENCRYPT_DECRYPT".into(),
-            "IncorrectKeyException" => {
-                "the stream is sealed under another key than the one named; see its header's ARN".into()
-            }
-            "InvalidCiphertextException" => {
-                "the stanza was altered: its encryption context or wrapped key is not what KMS wrapped".into()
-            }
-            "ExpiredTokenException"
-            | "UnrecognizedClientException"
-            | "InvalidClientTokenId"
-            | "InvalidSignatureException"
-            | "IncompleteSignature"
-            | "MissingAuthenticationToken" => {
-                "the credentials are not valid, or no longer; to test: aws sts get-caller-identity".into()
-            }
-            "ThrottlingException" | "LimitExceededException" => {
-                "KMS limits the rate of calls; wait, or raise AWS_MAX_ATTEMPTS".into()
-            }
-            "KMSInternalException" | "DependencyTimeoutException" | "KeyUnavailableException" => {
-                KMS_AT_FAULT.into()
-            }
-            code if code.starts_with("HTTP status 5") => KMS_AT_FAULT.into(),
-            "ValidationException" => "check the key's name: an alias is written alias/NAME".into(),
-            _ => return None,
-        })
-    }
-}
-
-const KMS_AT_FAULT: &str = "the fault is with KMS; try again, and if it lasts, look at health.aws.amazon.com";
 
 /// The system's words without Rust's «(os error N)».
 fn reason(error: &io::Error) -> String {
