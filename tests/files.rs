@@ -207,9 +207,14 @@ fn a_signal_that_is_ignored_stays_ignored() {
     // As nohup does. The signal comes while seal waits for its input, its temporary file made.
     let shell = format!(
         "trap '' HUP
-        until ls -A | grep -q '^[.]out'; do :; done | {ENVPIPE} seal -i {identity} -o out & seal=$!
+        mkfifo in
+        {ENVPIPE} seal -i {identity} -o out < in & seal=$!
+        exec 4> in
         until ls -A | grep -q '^[.]out'; do :; done
-        kill -s HUP $seal
+        kill -s HUP $seal || exit
+        echo plain >&4
+        exec 4>&-
+        rm in
         wait $seal"
     );
     Run::new("bash", ["-c", &shell]).within(folder.path()).ok();
