@@ -14,6 +14,7 @@ use words::{Words, next, wrong};
 
 use crate::error::Error;
 use crate::format::context::{Context, Wanted};
+use crate::format::kms_stanza::MAX_STANZAS;
 use crate::keys::aws_kms::Accepted;
 use crate::keys::kms_key::KmsKey;
 
@@ -167,6 +168,10 @@ fn seal(words: Words, environment: Option<OsString>) -> Result<Command, Error> {
         return Err(Error::usage("'any' is no key to seal under", "name the key: -k alias/NAME"));
     }
     let keys = keys.iter().map(|text| kms_key(text)).collect::<Result<Vec<_>, _>>()?;
+    if keys.len() > MAX_STANZAS {
+        let message = format!("{} KMS keys are named, and a stream has at most {MAX_STANZAS}", keys.len());
+        return Err(Error::usage(message, "name fewer"));
+    }
     let has_recipient =
         !(words.recipients.is_empty() && words.recipients_files.is_empty() && words.identities.is_empty());
     if keys.is_empty() && !has_recipient {
@@ -303,6 +308,8 @@ mod tests {
         assert_eq!(refused("open -k alias/a -- pg_dump"), "'--' is not understood");
         assert_eq!(refused("seal -k alias/a --"), "no command follows '--'");
         assert_eq!(refused("seal -k alias/a f -- x"), "both a file (f) and a command are to be sealed");
+        let seventeen = format!("seal{}", " -k alias/a".repeat(17));
+        assert_eq!(refused(&seventeen), "17 KMS keys are named, and a stream has at most 16");
         assert_eq!(refused("seal -r age1x -c a=b"), "-c is given without a KMS key");
         assert_eq!(refused("seal -k alias/a -c a"), "-c 'a': it has no '='");
         assert_eq!(refused("seal -k alias/a -c =b"), "-c '=b': its name is empty");

@@ -253,6 +253,17 @@ fn keygen_prints_the_recipient_once_where_the_identity_can_be_seen() {
 }
 
 #[test]
+fn a_header_that_could_not_be_read_is_not_written() {
+    let folder = folder();
+    let (identity, recipient) = identity(&folder);
+    let recipients = |count: usize| format!("{recipient}\n").repeat(count);
+    let seal = |count| envpipe(["seal", "-R", "-", "/dev/null"]).input(recipients(count)).run();
+    let most = seal(2600).0.stdout;
+    assert_eq!(envpipe(["open", "-i", &identity]).input(most).ok(), b"");
+    seal(2700).fails(2, "the header would have", "seal to fewer recipients").writes_nothing();
+}
+
+#[test]
 fn a_file_of_keys_that_is_none_is_refused_without_being_shown() {
     let folder = folder();
     let write = |name: &str, text: &[u8]| fs::write(folder.path().join(name), text).unwrap();

@@ -4,7 +4,7 @@ use std::io::IoSlice;
 
 use crate::cli::{self, Plaintext};
 use crate::error::Error;
-use crate::format::header::Header;
+use crate::format::header::{Header, MAX_HEADER_LEN};
 use crate::format::payload::{PAYLOAD_NONCE_LEN, PayloadKey};
 use crate::format::stanza::Stanza;
 use crate::keys::{Recipient, aws_kms, key_file, random};
@@ -60,6 +60,11 @@ pub fn seal(
 
     let stanzas: Vec<Stanza> = recipients()?.iter().map(|to| to.wrap(&file_key)).collect::<Result<_, _>>()?;
     let header = Header::encode(&stanzas, &file_key);
+    if header.len() > MAX_HEADER_LEN {
+        // A stream that nobody could open.
+        let message = format!("the header would have {} bytes, and at most 256 KiB are read", header.len());
+        return Err(Error::usage(message, "seal to fewer recipients, or with a shorter encryption context"));
+    }
     sink.write(&mut [IoSlice::new(header.as_bytes()), IoSlice::new(nonce.expose())])?;
     started.write_to(sink)
 }
