@@ -34,6 +34,8 @@ pub enum Command {
 pub struct Seal {
     /// KMS keys to seal under.
     pub keys: Vec<KmsKey>,
+    /// How many of them will do.
+    pub min_keys: usize,
     /// Age recipients, not parsed yet.
     pub recipients: Vec<String>,
     /// Files of such.
@@ -125,8 +127,17 @@ struct Subcommand {
 }
 
 fn subcommand(name: &OsStr) -> Result<Subcommand, Error> {
-    let seal_options =
-        &["key", "recipient", "recipients-file", "identity", "context", "armor", "jobs", "output"];
+    let seal_options = &[
+        "key",
+        "min-keys",
+        "recipient",
+        "recipients-file",
+        "identity",
+        "context",
+        "armor",
+        "jobs",
+        "output",
+    ];
     match name.to_str() {
         Some("seal") => Ok(Subcommand {
             name: "seal",
@@ -189,8 +200,14 @@ fn seal(words: Words, environment: Option<OsString>) -> Result<Command, Error> {
         let (name, value) = pair.split_once('=').ok_or_else(|| fault("it has no '='"))?;
         context.insert(name, value).map_err(fault)?;
     }
+    let min_keys = words.min_keys.unwrap_or(keys.len());
+    if min_keys > keys.len() {
+        let message = format!("--min-keys asks for {min_keys} KMS keys, and {} are named", keys.len());
+        return Err(Error::usage(message, "name more with -k, or ask for fewer"));
+    }
     Ok(Command::Seal(Seal {
         keys,
+        min_keys,
         recipients: words.recipients,
         recipients_files: words.recipients_files,
         identities: words.identities,
@@ -310,6 +327,11 @@ mod tests {
         assert_eq!(refused("seal -k alias/a f -- x"), "both a file (f) and a command are to be sealed");
         let seventeen = format!("seal{}", " -k alias/a".repeat(17));
         assert_eq!(refused(&seventeen), "17 KMS keys are named, and a stream has at most 16");
+        assert_eq!(
+            refused("seal -k alias/a --min-keys 2"),
+            "--min-keys asks for 2 KMS keys, and 1 are named"
+        );
+        assert_eq!(refused("seal -k alias/a --min-keys 0"), "--min-keys '0' is not a number from 1 to 16");
         assert_eq!(refused("seal -r age1x -c a=b"), "-c is given without a KMS key");
         assert_eq!(refused("seal -k alias/a -c a"), "-c 'a': it has no '='");
         assert_eq!(refused("seal -k alias/a -c =b"), "-c '=b': its name is empty");
@@ -318,8 +340,8 @@ mod tests {
             refused("seal -k alias/a -c envpipe=v1"),
             "-c 'envpipe=v1': the name 'envpipe' is envpipe's own"
         );
-        assert_eq!(refused("open -j 0"), "-j '0' is not a number from 1 to 256");
-        assert_eq!(refused("open -j x"), "-j 'x' is not a number from 1 to 256");
+        assert_eq!(refused("open -j 0"), "--jobs '0' is not a number from 1 to 256");
+        assert_eq!(refused("open -j x"), "--jobs 'x' is not a number from 1 to 256");
         assert_eq!(refused("keygen -j 1"), "keygen has no option --jobs");
         assert_eq!(refused("open -c =b"), "-c '=b': its name is empty");
         assert_eq!(refused("open -i -"), "standard input cannot be read twice");

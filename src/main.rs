@@ -9,7 +9,8 @@ use envpipe::{cli, command, pipe};
 fn main() -> ExitCode {
     keep_memory_private();
     let environment = std::env::var_os("ENVPIPE_KEY");
-    let result = cli::parse(std::env::args_os(), environment).and_then(command::run);
+    let result =
+        cli::parse(std::env::args_os(), environment).and_then(|command| command::run(command, &mut warn));
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -31,6 +32,12 @@ fn report(error: &Error) {
         }
     }
     // Where standard error is gone too, the exit status has to do.
+    let _ = std::io::stderr().write_all(text.as_bytes());
+}
+
+/// A key that is left out, as said while the stream goes on.
+fn warn(error: &Error) {
+    let text = format!("envpipe: warning: left out: {}\n", error.message());
     let _ = std::io::stderr().write_all(text.as_bytes());
 }
 

@@ -358,7 +358,7 @@ fn if_several_keys_fail_each_cause_is_printed() {
     assert_eq!(
         starts,
         [
-            "envpipe: not every key named can be sealed under",
+            "envpipe: not every key that is needed can be seale",
             "envpipe: kms:GenerateDataKey with alias/none in eu",
             "envpipe: hint: check the name (an alias is written",
             "envpipe: kms:GenerateDataKey with alias/nil in eu-",
@@ -366,6 +366,25 @@ fn if_several_keys_fail_each_cause_is_printed() {
         ]
     );
     assert_eq!(finished.0.status.code(), Some(3));
+    finished.writes_nothing();
+}
+
+#[test]
+fn sealing_goes_on_with_as_many_keys_as_are_asked_for_and_names_the_rest() {
+    let keys = ["-k", "alias/none", "-k", "alias/backup", "-k", "alias/nil"];
+    let seal = |min_keys: &str| {
+        let args = ["seal", "--min-keys", min_keys].into_iter().chain(keys);
+        envpipe(args).envs(&emulator().environment("")).input("plain").run()
+    };
+    let finished = seal("1");
+    assert_eq!(finished.0.status.code(), Some(0), "{}", finished.stderr());
+    let stderr = finished.stderr();
+    let begin = "envpipe: warning: left out: kms:GenerateDataKey with alias/n";
+    assert_eq!(stderr.lines().filter(|line| line.starts_with(begin)).count(), 2, "{stderr}");
+    assert_eq!(stderr.lines().count(), 2, "{stderr}");
+    assert_eq!(with_kms(["open", "-k", "alias/backup"]).input(finished.0.stdout).ok(), b"plain");
+    let finished = seal("2");
+    assert_eq!(finished.0.status.code(), Some(3), "{}", finished.stderr());
     finished.writes_nothing();
 }
 

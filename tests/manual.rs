@@ -9,7 +9,7 @@ const MANUAL: &str = include_str!("../man/envpipe.1");
 /// The long options in the help of a subcommand.
 fn help(subcommand: &str) -> BTreeSet<String> {
     let text = String::from_utf8(Run::new(ENVPIPE, ["help", subcommand]).ok()).unwrap();
-    let lines = text.lines().filter(|line| line.starts_with("  -"));
+    let lines = text.lines().filter(|line| line.trim_start().starts_with('-'));
     lines.map(|line| line.split("--").nth(1).unwrap().split([' ', '\n']).next().unwrap().to_owned()).collect()
 }
 
@@ -18,7 +18,7 @@ fn manual(subcommand: &str) -> BTreeSet<String> {
     let section = MANUAL.split(&format!(".Ss envpipe {subcommand}\n")).nth(1).unwrap();
     let section = section.split("\n.S").next().unwrap();
     let items = section.lines().filter(|line| line.starts_with(".It Fl "));
-    items.map(|line| line.split("Fl -").nth(1).unwrap().split(' ').next().unwrap().to_owned()).collect()
+    items.map(|line| line.split("Fl -").last().unwrap().split(' ').next().unwrap().to_owned()).collect()
 }
 
 #[test]

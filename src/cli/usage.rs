@@ -42,7 +42,7 @@ The manual has the rest: man envpipe
 pub const SEAL: &str = "\
 encrypt standard input, or FILE, under KMS keys and to age recipients
 
-usage: envpipe seal [-k KEY]... [-r RECIPIENT]... [-R FILE]... [-i FILE]...
+usage: envpipe seal [-k KEY]... [--min-keys N] [-r RECIPIENT]... [-R FILE]... [-i FILE]...
                     [-c NAME=VALUE]... [-a] [-j N] [-o FILE] [FILE | -- COMMAND [ARG]...]
 
 With -- COMMAND, what COMMAND writes is sealed, and the stream gets its end only if
@@ -51,6 +51,8 @@ Any one of the keys and recipients named opens the stream.
 
   -k, --key KEY               seal under this KMS key: alias/NAME, a key id, or the ARN
                               of a key or alias; default: the keys in ENVPIPE_KEY
+      --min-keys N            go on if N of the KMS keys can be had, and say which were
+                              left out; default: all of them
   -r, --recipient RECIPIENT   seal to this age recipient (age1…)
   -R, --recipients-file FILE  seal to the recipients in FILE, one a line
   -i, --identity FILE         seal to the identities in FILE

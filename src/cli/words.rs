@@ -9,11 +9,13 @@ use lexopt::prelude::*;
 
 use super::Subcommand;
 use crate::error::Error;
+use crate::format::kms_stanza::MAX_STANZAS;
 
 /// What the words after a subcommand say, before they are understood.
 #[derive(Default)]
 pub(super) struct Words {
     pub(super) keys: Vec<String>,
+    pub(super) min_keys: Option<usize>,
     pub(super) recipients: Vec<String>,
     pub(super) recipients_files: Vec<PathBuf>,
     pub(super) identities: Vec<PathBuf>,
@@ -43,6 +45,7 @@ impl Words {
                     continue;
                 }
                 Short('k') | Long("key") => "key",
+                Long("min-keys") => "min-keys",
                 Short('r') | Long("recipient") => "recipient",
                 Short('R') | Long("recipients-file") => "recipients-file",
                 Short('i') | Long("identity") => "identity",
@@ -64,7 +67,8 @@ impl Words {
                 "identity" => words.identities.push(value(parser)?.into()),
                 "context" => words.context.push(text(parser)?),
                 "armor" => words.armor = true,
-                "jobs" => words.jobs = Some(jobs(&text(parser)?)?),
+                "jobs" => words.jobs = Some(number(option, &text(parser)?, MOST_JOBS)?),
+                "min-keys" => words.min_keys = Some(number(option, &text(parser)?, MAX_STANZAS)?),
                 _ if words.output.is_some() => {
                     return Err(Error::usage("-o is given twice", "there is one output"));
                 }
@@ -117,12 +121,10 @@ impl Words {
 /// More would only take memory.
 const MOST_JOBS: usize = 256;
 
-fn jobs(text: &str) -> Result<usize, Error> {
-    text.parse().ok().filter(|jobs| (1..=MOST_JOBS).contains(jobs)).ok_or_else(|| {
-        Error::usage(
-            format!("-j '{text}' is not a number from 1 to {MOST_JOBS}"),
-            "without -j, it is the number of cores",
-        )
+fn number(option: &str, text: &str, most: usize) -> Result<usize, Error> {
+    text.parse().ok().filter(|number| (1..=most).contains(number)).ok_or_else(|| {
+        let message = format!("--{option} '{text}' is not a number from 1 to {most}");
+        Error::usage(message, format!("without --{option}, it is as many as there are"))
     })
 }
 

@@ -7,10 +7,11 @@ pub mod seal;
 use crate::cli::Command;
 use crate::error::Error;
 
-/// Runs a subcommand to its end; on success, its output was closed without an error.
-pub fn run(command: Command) -> Result<(), Error> {
+/// Runs a subcommand to its end; on success, its output was closed without an error. What goes wrong without ending it goes
+/// to `warn`.
+pub fn run(command: Command, warn: &mut dyn FnMut(&Error)) -> Result<(), Error> {
     match command {
-        Command::Seal(args) => seal::run(args),
+        Command::Seal(args) => seal::run(args, warn),
         Command::Open(args) => open::run(args),
         Command::Keygen(args) => keygen::run(args),
         Command::Print(text) => print(&text),

@@ -15,8 +15,8 @@ use crate::pipe::stream::Seal;
 use crate::pipe::{signals, small_file, turnstile};
 
 /// Files and recipients are looked at before KMS is asked. While it answers, the stream is read and sealed as far as memory
-/// goes, but nothing is written before it has answered.
-pub fn run(args: cli::Seal) -> Result<(), Error> {
+/// goes, but nothing is written before it has answered. Keys that can be done without go to `warn`.
+pub fn run(args: cli::Seal, warn: &mut dyn FnMut(&Error)) -> Result<(), Error> {
     let age = age_recipients(&args)?;
     let output = Output::create(args.output.as_deref(), Mode::Umask, Existing::Replace)?;
     if output.is_terminal() && !args.armor && args.output.is_none() {
@@ -38,7 +38,7 @@ pub fn run(args: cli::Seal) -> Result<(), Error> {
         sink = Box::new(Armored::new(sink));
     }
     let recipients = || {
-        let kms = aws_kms::generate_data_keys(&args.keys, &args.context)?;
+        let kms = aws_kms::generate_data_keys(&args.keys, &args.context, args.min_keys, warn)?;
         let kms = kms.into_iter().map(|recipient| Box::new(recipient) as Box<dyn Recipient>);
         Ok(kms.chain(age).collect())
     };

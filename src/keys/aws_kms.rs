@@ -65,13 +65,20 @@ pub enum Accepted {
     Keys(Vec<KmsKey>),
 }
 
-/// Has KMS make a data key under each of `keys`, all at once; they come in the same order. If one fails, all do, and the
-/// error has the causes of each.
-pub fn generate_data_keys(keys: &[KmsKey], context: &Context) -> Result<Vec<KmsRecipient>, Error> {
+/// Has KMS make a data key under each of `keys`, all at once; they come in the same order. If fewer than `at_least` can be
+/// had, the error has the causes of each that failed; else each of those goes to `left_out`.
+pub fn generate_data_keys(
+    keys: &[KmsKey],
+    context: &Context,
+    at_least: usize,
+    left_out: &mut dyn FnMut(&Error),
+) -> Result<Vec<KmsRecipient>, Error> {
     let Some(first) = keys.first() else { return Ok(Vec::new()) };
     run(async {
         let session = Session::load(keys).await;
-        if let Some(key) = keys.iter().find(|key| session.region(key).is_none()) {
+        // Without a region, credentials would be looked for in vain.
+        let nowhere = keys.iter().filter(|key| session.region(key).is_none());
+        if let (Some(key), true) = (nowhere.clone().next(), keys.len() - nowhere.count() < at_least) {
             return Err(failure(GENERATE, key, None, KmsFault::NoRegion));
         }
         let region = session.region(first);
@@ -90,10 +97,11 @@ pub fn generate_data_keys(keys: &[KmsKey], context: &Context) -> Result<Vec<KmsR
                 Err(cause) => causes.push(cause),
             }
         }
-        match causes.is_empty() {
-            true => Ok(recipients),
-            false => Err(Error::no_key_worked("not every key named can be sealed under", causes)),
+        if recipients.len() < at_least {
+            return Err(Error::no_key_worked("not every key that is needed can be sealed under", causes));
         }
+        causes.iter().for_each(left_out);
+        Ok(recipients)
     })
 }
 
