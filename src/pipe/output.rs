@@ -95,16 +95,12 @@ impl Output {
             Ok(old) => (fs::canonicalize(path)?, Some(Permissions::from_mode(old.mode() & 0o777))),
             Err(_) => (path.to_owned(), None),
         };
-        let folder = match path.parent() {
-            Some(folder) if folder != Path::new("") => folder,
-            _ => Path::new("."),
-        };
         let name = path.file_name().ok_or(io::ErrorKind::IsADirectory)?;
         let mut prefix = std::ffi::OsString::from(".");
         prefix.push(name);
         let mut builder = tempfile::Builder::new();
         builder.prefix(&prefix).suffix(".tmp").permissions(new);
-        let file = signals::removed_by_signals(|| builder.tempfile_in(folder))?;
+        let file = signals::removed_by_signals(|| builder.tempfile_in(folder(&path)))?;
         if let Some(permissions) = permissions {
             file.as_file().set_permissions(permissions)?;
         }
@@ -159,13 +155,16 @@ impl Sink for Output {
                 };
                 named.map_err(|failed| fault(failed.error))?;
                 // The name too must survive a power cut; a folder that cannot be synced is no reason to fail.
-                let folder =
-                    path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
-                let _ = File::open(folder).and_then(|folder| folder.sync_all());
+                let _ = File::open(folder(&path)).and_then(|folder| folder.sync_all());
                 Ok(())
             }
         }
     }
+}
+
+/// The folder that a file is in.
+fn folder(path: &Path) -> &Path {
+    path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."))
 }
 
 /// Writes all of the parts, however few bytes a write takes.
