@@ -4,8 +4,13 @@ pub mod keygen;
 pub mod open;
 pub mod seal;
 
+use std::path::PathBuf;
+
 use crate::cli::Command;
 use crate::error::Error;
+use crate::keys::key_file;
+use crate::keys::x25519::Identity;
+use crate::pipe::small_file;
 
 /// Runs a subcommand to its end; on success, its output was closed without an error. What goes wrong without ending it goes
 /// to `warn`.
@@ -16,6 +21,15 @@ pub fn run(command: Command, warn: &mut dyn FnMut(&Error)) -> Result<(), Error> 
         Command::Keygen(args) => keygen::run(args),
         Command::Print(text) => print(&text),
     }
+}
+
+/// The identities in all of these files.
+fn identities(paths: &[PathBuf]) -> Result<Vec<Identity>, Error> {
+    let mut identities = Vec::new();
+    for path in paths {
+        identities.extend(key_file::parse_identities(&small_file::read(path)?, &path.to_string_lossy())?);
+    }
+    Ok(identities)
 }
 
 /// Writes a text to standard output.

@@ -7,19 +7,16 @@ use crate::format::header::Header;
 use crate::format::kms_stanza::KmsStanza;
 use crate::format::payload::{PAYLOAD_NONCE_LEN, PayloadKey};
 use crate::keys::aws_kms::{self, Accepted};
-use crate::keys::{key_file, x25519};
+use crate::keys::x25519;
 use crate::pipe::header::read_header;
 use crate::pipe::input::{Input, Source, dearmored};
 use crate::pipe::output::{Existing, Mode, Output, Sink};
 use crate::pipe::stream::Open;
-use crate::pipe::{small_file, turnstile};
+use crate::pipe::turnstile;
 
 /// Nothing is written before the header is authentic, and no chunk before it is.
 pub fn run(args: cli::Open) -> Result<(), Error> {
-    let mut identities = Vec::new();
-    for path in &args.identities {
-        identities.extend(key_file::parse_identities(&small_file::read(path)?, &path.to_string_lossy())?);
-    }
+    let identities = super::identities(&args.identities)?;
     let input = Input::open(args.input.as_deref())?;
     let output = Output::create(args.output.as_deref(), Mode::Private, Existing::Replace)?;
     output.refuse_as_input(&input)?;

@@ -77,10 +77,8 @@ fn age_recipients(args: &cli::Seal) -> Result<Vec<Box<dyn Recipient>>, Error> {
     for path in &args.recipients_files {
         recipients.extend(key_file::parse_recipients(&small_file::read(path)?, &path.to_string_lossy())?);
     }
-    for path in &args.identities {
-        for identity in key_file::parse_identities(&small_file::read(path)?, &path.to_string_lossy())? {
-            recipients.push(Box::new(identity.recipient()));
-        }
+    for identity in super::identities(&args.identities)? {
+        recipients.push(Box::new(identity.recipient()));
     }
     Ok(recipients)
 }
