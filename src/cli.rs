@@ -1,20 +1,28 @@
 //! The command line: words to a [`Command`], and everything that can be wrong with them.
 //!
-//! It owns the subcommands and what their options mean together; the options one by one are in `words`, their help in
-//! `usage`, what they do in `command`. It reads no environment: `main` gives it `ENVPIPE_KEY`.
+//! Each subcommand has a file that says what its options are and mean together; what it then does is `command`. From
+//! the same table come the help (`help`) and the completions. Nothing here reads the environment: `main` gives it
+//! `ENVPIPE_KEY`.
 
-mod usage;
+mod help;
+mod keygen;
+mod open;
+mod option;
+mod seal;
 mod words;
 
 use std::ffi::{OsStr, OsString};
-use std::path::PathBuf;
 
 use lexopt::prelude::*;
+use option::{HELP, JOBS, Opt, WANTED_CONTEXT};
 use words::{Words, next, wrong};
 
+pub use keygen::Keygen;
+pub use open::Open;
+pub use seal::{Plaintext, Recipients, Seal};
+
 use crate::error::Error;
-use crate::format::context::{Context, Wanted};
-use crate::format::kms_stanza::MAX_STANZAS;
+use crate::format::context::Wanted;
 use crate::keys::aws_kms::Accepted;
 use crate::keys::kms_key::KmsKey;
 
@@ -30,59 +38,64 @@ pub enum Command {
     Print(String),
 }
 
-/// `envpipe seal`; at least one key or recipient is named.
-pub struct Seal {
-    /// KMS keys to seal under.
-    pub keys: Vec<KmsKey>,
-    /// How many of them will do.
-    pub min_keys: usize,
-    /// Age recipients, not parsed yet.
-    pub recipients: Vec<String>,
-    /// Files of such.
-    pub recipients_files: Vec<PathBuf>,
-    /// Identity files whose recipients are sealed to.
-    pub identities: Vec<PathBuf>,
-    /// The encryption context of the KMS keys.
-    pub context: Context,
-    /// Text instead of bytes.
-    pub armor: bool,
-    /// How many workers; None is one a core.
-    pub jobs: Option<usize>,
-    /// None or `-` is standard output.
-    pub output: Option<PathBuf>,
-    /// What is sealed.
-    pub plaintext: Plaintext,
+/// A subcommand: how it is used, what its help says, and what becomes of its words.
+struct Subcommand {
+    name: &'static str,
+    /// One line.
+    summary: &'static str,
+    /// What the options do not say.
+    about: &'static str,
+    /// All but help.
+    options: &'static [Opt],
+    operands: Operands,
+    example: &'static str,
+    build: fn(&Words) -> Result<Command, Error>,
 }
 
-/// Where the plaintext comes from.
-#[derive(PartialEq, Eq, Debug)]
-pub enum Plaintext {
-    /// A file; None or `-` is standard input.
-    File(Option<PathBuf>),
-    /// What a command writes: its program and its arguments.
-    Command(OsString, Vec<OsString>),
+/// All of them, in the order in which help lists them.
+const SUBCOMMANDS: &[Subcommand] = &[seal::SUBCOMMAND, open::SUBCOMMAND, keygen::SUBCOMMAND];
+
+impl Subcommand {
+    fn by_name(name: &OsStr) -> Result<&'static Self, Error> {
+        SUBCOMMANDS.iter().find(|subcommand| name == subcommand.name).ok_or_else(|| {
+            let names: Vec<_> = SUBCOMMANDS.iter().map(|subcommand| subcommand.name).collect();
+            Error::usage(
+                format!("there is no command '{}'", name.to_string_lossy()),
+                format!("the commands are {}: envpipe --help", names.join(", ")),
+            )
+        })
+    }
+
+    /// Its options, and that for help.
+    fn options(&self) -> impl Iterator<Item = &Opt> {
+        self.options.iter().chain([&HELP])
+    }
 }
 
-/// `envpipe open`
-pub struct Open {
-    /// The KMS keys that may be used.
-    pub accepted: Accepted,
-    /// Identity files.
-    pub identities: Vec<PathBuf>,
-    /// What the encryption context must have.
-    pub context: Vec<Wanted>,
-    /// How many workers; None is one a core.
-    pub jobs: Option<usize>,
-    /// None or `-` is standard output.
-    pub output: Option<PathBuf>,
-    /// None or `-` is standard input.
-    pub input: Option<PathBuf>,
+/// What a subcommand takes beside options.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Operands {
+    None,
+    File,
+    FileOrCommand,
 }
 
-/// `envpipe keygen`
-pub struct Keygen {
-    /// None or `-` is standard output.
-    pub output: Option<PathBuf>,
+impl Operands {
+    fn usage(self) -> &'static str {
+        match self {
+            Self::None => "",
+            Self::File => "[FILE]",
+            Self::FileOrCommand => "[FILE | -- COMMAND [ARG]...]",
+        }
+    }
+
+    /// How many there may be.
+    fn most(self) -> usize {
+        match self {
+            Self::None => 0,
+            Self::File | Self::FileOrCommand => 1,
+        }
+    }
 }
 
 /// Parses the command line, whose first word is the program's name. `environment` is `ENVPIPE_KEY`: the keys, separated by
@@ -93,158 +106,46 @@ pub fn parse(
 ) -> Result<Command, Error> {
     let mut parser = lexopt::Parser::from_iter(args);
     let name = match next(&mut parser)? {
-        Some(Short('h')) => return Ok(Command::Print(usage::SHORT.into())),
-        Some(Long("help")) => return Ok(Command::Print(usage::LONG.into())),
-        Some(Short('V') | Long("version")) => return Ok(Command::Print(usage::VERSION.into())),
+        Some(Short('h')) => return Ok(Command::Print(help::short())),
+        Some(Long("help")) => return Ok(Command::Print(help::long())),
+        Some(Short('V') | Long("version")) => return Ok(Command::Print(help::VERSION.into())),
         Some(Value(name)) => name,
         Some(option) => return Err(wrong(option.unexpected())),
-        None => return Err(Error::usage("no command is given", usage::SHORT.trim_end())),
+        None => return Err(Error::usage("no command is given", help::short().trim_end())),
     };
-    match name.to_str() {
-        Some("help") => match next(&mut parser)? {
-            None => Ok(Command::Print(usage::LONG.into())),
-            Some(Value(topic)) => Ok(Command::Print(subcommand(&topic)?.help.into())),
+    if name == "help" {
+        return match next(&mut parser)? {
+            None => Ok(Command::Print(help::long())),
+            Some(Value(topic)) => Ok(Command::Print(help::of(Subcommand::by_name(&topic)?))),
             Some(option) => Err(wrong(option.unexpected())),
-        },
-        _ => {
-            let subcommand = subcommand(&name)?;
-            match Words::parse(&mut parser, &subcommand)? {
-                None => Ok(Command::Print(subcommand.help.into())),
-                Some(words) => (subcommand.build)(words, environment),
-            }
-        }
+        };
+    }
+    let subcommand = Subcommand::by_name(&name)?;
+    match Words::parse(&mut parser, subcommand, environment)? {
+        None => Ok(Command::Print(help::of(subcommand))),
+        Some(words) => (subcommand.build)(&words),
     }
 }
 
-/// A subcommand: the options that it has, its help, and what becomes of its words.
-struct Subcommand {
-    name: &'static str,
-    options: &'static [&'static str],
-    takes_file: bool,
-    takes_command: bool,
-    help: &'static str,
-    build: fn(Words, Option<OsString>) -> Result<Command, Error>,
-}
-
-fn subcommand(name: &OsStr) -> Result<Subcommand, Error> {
-    let seal_options = &[
-        "key",
-        "min-keys",
-        "recipient",
-        "recipients-file",
-        "identity",
-        "context",
-        "armor",
-        "jobs",
-        "output",
-    ];
-    match name.to_str() {
-        Some("seal") => Ok(Subcommand {
-            name: "seal",
-            options: seal_options,
-            takes_file: true,
-            takes_command: true,
-            help: usage::SEAL,
-            build: seal,
-        }),
-        Some("open") => Ok(Subcommand {
-            name: "open",
-            options: &["key", "identity", "context", "jobs", "output"],
-            takes_file: true,
-            takes_command: false,
-            help: usage::OPEN,
-            build: open,
-        }),
-        Some("keygen") => Ok(Subcommand {
-            name: "keygen",
-            options: &["output"],
-            takes_file: false,
-            takes_command: false,
-            help: usage::KEYGEN,
-            build: keygen,
-        }),
-        _ => Err(Error::usage(
-            format!("there is no command '{}'", name.to_string_lossy()),
-            "the commands are seal, open and keygen: envpipe --help",
-        )),
-    }
-}
-
-/// The key that stands for all keys on `open`.
+/// The key that stands for all keys where streams are opened.
 const ANY: &str = "any";
 
-fn seal(words: Words, environment: Option<OsString>) -> Result<Command, Error> {
-    let keys = words.keys(environment)?;
+/// The keys to seal under.
+fn kms_keys(words: &Words) -> Result<Vec<KmsKey>, Error> {
+    let keys = words.keys()?;
     if keys.iter().any(|key| key == ANY) {
         return Err(Error::usage("'any' is no key to seal under", "name the key: -k alias/NAME"));
     }
-    let keys = keys.iter().map(|text| kms_key(text)).collect::<Result<Vec<_>, _>>()?;
-    if keys.len() > MAX_STANZAS {
-        let message = format!("{} KMS keys are named, and a stream has at most {MAX_STANZAS}", keys.len());
-        return Err(Error::usage(message, "name fewer"));
-    }
-    let has_recipient =
-        !(words.recipients.is_empty() && words.recipients_files.is_empty() && words.identities.is_empty());
-    if keys.is_empty() && !has_recipient {
-        return Err(Error::usage(
-            "no key is named to seal under",
-            "name a KMS key (-k alias/NAME, or ENVPIPE_KEY), an age recipient (-r age1…) or an identity file (-i FILE)",
-        ));
-    }
-    if keys.is_empty() && !words.context.is_empty() {
-        return Err(Error::usage("-c is given without a KMS key", "the encryption context belongs to -k"));
-    }
-    let mut context = Context::default();
-    for pair in &words.context {
-        let fault = |why| Error::usage(format!("-c '{pair}': {why}"), "a pair is NAME=VALUE, each name once");
-        let (name, value) = pair.split_once('=').ok_or_else(|| fault("it has no '='"))?;
-        context.insert(name, value).map_err(fault)?;
-    }
-    let min_keys = words.min_keys.unwrap_or(keys.len());
-    if min_keys > keys.len() {
-        let message = format!("--min-keys asks for {min_keys} KMS keys, and {} are named", keys.len());
-        return Err(Error::usage(message, "name more with -k, or ask for fewer"));
-    }
-    Ok(Command::Seal(Seal {
-        keys,
-        min_keys,
-        recipients: words.recipients,
-        recipients_files: words.recipients_files,
-        identities: words.identities,
-        context,
-        armor: words.armor,
-        jobs: words.jobs,
-        output: words.output,
-        plaintext: match words.command {
-            Some((program, args)) => Plaintext::Command(program, args),
-            None => Plaintext::File(words.input),
-        },
-    }))
+    keys.iter().map(|text| kms_key(text)).collect()
 }
 
-fn open(words: Words, environment: Option<OsString>) -> Result<Command, Error> {
-    let keys = words.keys(environment)?;
-    let accepted = match keys.iter().any(|key| key == ANY) {
-        true => Accepted::Any,
-        false => Accepted::Keys(keys.iter().map(|text| kms_key(text)).collect::<Result<_, _>>()?),
-    };
-    let context = words.context.iter().map(|text| {
-        Wanted::parse(text).ok_or_else(|| {
-            Error::usage(format!("-c '{text}': its name is empty"), "it is NAME, or NAME=VALUE")
-        })
-    });
-    Ok(Command::Open(Open {
-        accepted,
-        context: context.collect::<Result<_, _>>()?,
-        identities: words.identities,
-        jobs: words.jobs,
-        output: words.output,
-        input: words.input,
-    }))
-}
-
-fn keygen(words: Words, _environment: Option<OsString>) -> Result<Command, Error> {
-    Ok(Command::Keygen(Keygen { output: words.output }))
+/// The keys that may open.
+fn accepted(words: &Words) -> Result<Accepted, Error> {
+    let keys = words.keys()?;
+    match keys.iter().any(|key| key == ANY) {
+        true => Ok(Accepted::Any),
+        false => Ok(Accepted::Keys(keys.iter().map(|text| kms_key(text)).collect::<Result<_, _>>()?)),
+    }
 }
 
 fn kms_key(text: &str) -> Result<KmsKey, Error> {
@@ -256,8 +157,28 @@ fn kms_key(text: &str) -> Result<KmsKey, Error> {
     })
 }
 
+/// What the encryption context must have.
+fn wanted_context(words: &Words) -> Result<Vec<Wanted>, Error> {
+    let texts = words.texts(&WANTED_CONTEXT)?;
+    let wanted = texts.iter().map(|text| {
+        Wanted::parse(text).ok_or_else(|| {
+            Error::usage(format!("-c '{text}': its name is empty"), "it is NAME, or NAME=VALUE")
+        })
+    });
+    wanted.collect()
+}
+
+/// More workers would only take memory.
+const MOST_JOBS: usize = 256;
+
+fn jobs(words: &Words) -> Result<Option<usize>, Error> {
+    words.number(&JOBS, MOST_JOBS)
+}
+
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
+
     use super::*;
 
     fn parse_with(environment: &str, line: &str) -> Result<Command, Error> {
@@ -293,7 +214,7 @@ mod tests {
         {
             let seal = seal(line);
             assert!(seal.armor, "{line}");
-            assert_eq!(seal.keys, [KmsKey::Local("alias/a".into())], "{line}");
+            assert_eq!(seal.recipients.keys, [KmsKey::Local("alias/a".into())], "{line}");
             assert_eq!(seal.output, Some("x".into()), "{line}");
             assert_eq!(seal.plaintext, Plaintext::File(Some("FILE".into())), "{line}");
         }
@@ -316,11 +237,11 @@ mod tests {
         assert_eq!(refused("help sael"), "there is no command 'sael'");
         assert_eq!(refused("seal"), "no key is named to seal under");
         assert_eq!(refused("seal -k any"), "'any' is no key to seal under");
-        assert_eq!(refused("open -r age1x"), "open has no option --recipient");
+        assert_eq!(refused("open -r age1x"), "open has no option -r");
         assert_eq!(refused("seal -k alias/a one two"), "unexpected argument \"two\"");
         assert_eq!(refused("keygen FILE"), "unexpected argument \"FILE\"");
         assert_eq!(refused("seal -k alias/a -o x -o y"), "-o is given twice");
-        assert_eq!(refused("seal -x"), "invalid option '-x'");
+        assert_eq!(refused("seal -x"), "seal has no option -x");
         assert_eq!(refused("seal --key"), "missing argument for option '--key'");
         assert_eq!(refused("open -k alias/a -- pg_dump"), "'--' is not understood");
         assert_eq!(refused("seal -k alias/a --"), "no command follows '--'");
@@ -342,7 +263,7 @@ mod tests {
         );
         assert_eq!(refused("open -j 0"), "--jobs '0' is not a number from 1 to 256");
         assert_eq!(refused("open -j x"), "--jobs 'x' is not a number from 1 to 256");
-        assert_eq!(refused("keygen -j 1"), "keygen has no option --jobs");
+        assert_eq!(refused("keygen --jobs 1"), "keygen has no option --jobs");
         assert_eq!(refused("open -c =b"), "-c '=b': its name is empty");
         assert_eq!(refused("open -i -"), "standard input cannot be read twice");
         assert_eq!(refused("seal -i - -R - FILE"), "standard input cannot be read twice");

@@ -1,86 +1,71 @@
-//! The words of the command line behind a subcommand: options with their values, a file, a command.
+//! The words of the command line behind a subcommand: options with their values, operands, a command.
 //!
-//! It owns which word is what; what they mean together is `cli`.
+//! It owns which word is what; what they mean is with each subcommand.
 
 use std::ffi::{OsStr, OsString};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use lexopt::prelude::*;
 
-use super::Subcommand;
+use super::option::{FILE, KEY, OUTPUT, Opt};
+use super::{Operands, Subcommand};
 use crate::error::Error;
-use crate::format::kms_stanza::MAX_STANZAS;
 
 /// What the words after a subcommand say, before they are understood.
-#[derive(Default)]
-pub(super) struct Words {
-    pub(super) keys: Vec<String>,
-    pub(super) min_keys: Option<usize>,
-    pub(super) recipients: Vec<String>,
-    pub(super) recipients_files: Vec<PathBuf>,
-    pub(super) identities: Vec<PathBuf>,
-    pub(super) context: Vec<String>,
-    pub(super) armor: bool,
-    pub(super) jobs: Option<usize>,
-    pub(super) output: Option<PathBuf>,
-    pub(super) input: Option<PathBuf>,
+pub struct Words {
+    /// Options by their long names, in the order in which they were given; a switch has an empty value.
+    options: Vec<(&'static str, OsString)>,
+    operands: Vec<OsString>,
     /// The words behind `--`.
-    pub(super) command: Option<(OsString, Vec<OsString>)>,
+    command: Option<(OsString, Vec<OsString>)>,
+    /// `ENVPIPE_KEY`.
+    environment: Option<OsString>,
 }
 
 impl Words {
     /// None where help is asked for.
-    pub(super) fn parse(parser: &mut lexopt::Parser, subcommand: &Subcommand) -> Result<Option<Self>, Error> {
-        let mut words = Self::default();
+    pub(super) fn parse(
+        parser: &mut lexopt::Parser,
+        subcommand: &Subcommand,
+        environment: Option<OsString>,
+    ) -> Result<Option<Self>, Error> {
+        let mut words = Self { options: Vec::new(), operands: Vec::new(), command: None, environment };
         loop {
-            if subcommand.takes_command && at_command(parser) {
+            if subcommand.operands == Operands::FileOrCommand && at_command(parser) {
                 words.command = Some(words.take_command(parser)?);
                 break;
             }
             let Some(arg) = next(parser)? else { break };
-            let option = match arg {
+            let (option, as_written) = match arg {
                 Short('h') | Long("help") => return Ok(None),
-                Value(file) if subcommand.takes_file && words.input.is_none() => {
-                    words.input = Some(file.into());
+                Short(short) => (subcommand.options().find(|o| o.short == Some(short)), format!("-{short}")),
+                Long(long) => (subcommand.options().find(|o| o.long == long), format!("--{long}")),
+                Value(word) if words.operands.len() < subcommand.operands.most() => {
+                    words.operands.push(word);
                     continue;
                 }
-                Short('k') | Long("key") => "key",
-                Long("min-keys") => "min-keys",
-                Short('r') | Long("recipient") => "recipient",
-                Short('R') | Long("recipients-file") => "recipients-file",
-                Short('i') | Long("identity") => "identity",
-                Short('c') | Long("context") => "context",
-                Short('a') | Long("armor") => "armor",
-                Short('j') | Long("jobs") => "jobs",
-                Short('o') | Long("output") => "output",
-                arg => return Err(wrong(arg.unexpected())),
+                word @ Value(_) => return Err(wrong(word.unexpected())),
             };
-            if !subcommand.options.contains(&option) {
+            let Some(option) = option else {
                 let name = subcommand.name;
                 let hint = format!("for its options: envpipe help {name}");
-                return Err(Error::usage(format!("{name} has no option --{option}"), hint));
+                return Err(Error::usage(format!("{name} has no option {as_written}"), hint));
+            };
+            if !option.repeats && option.value.is_some() && words.has(option) {
+                return Err(Error::usage(format!("{as_written} is given twice"), "it takes one value"));
             }
-            match option {
-                "key" => words.keys.push(text(parser)?),
-                "recipient" => words.recipients.push(text(parser)?),
-                "recipients-file" => words.recipients_files.push(value(parser)?.into()),
-                "identity" => words.identities.push(value(parser)?.into()),
-                "context" => words.context.push(text(parser)?),
-                "armor" => words.armor = true,
-                "jobs" => words.jobs = Some(number(option, &text(parser)?, MOST_JOBS)?),
-                "min-keys" => words.min_keys = Some(number(option, &text(parser)?, MAX_STANZAS)?),
-                _ if words.output.is_some() => {
-                    return Err(Error::usage("-o is given twice", "there is one output"));
-                }
-                _ => words.output = Some(value(parser)?.into()),
-            }
+            let value = match option.value {
+                Some(_) => parser.value().map_err(wrong)?,
+                None => OsString::new(),
+            };
+            words.options.push((option.long, value));
         }
-        words.refuse_reading_standard_input_twice(subcommand.takes_file)?;
+        words.refuse_reading_standard_input_twice(subcommand)?;
         Ok(Some(words))
     }
 
     fn take_command(&self, parser: &mut lexopt::Parser) -> Result<(OsString, Vec<OsString>), Error> {
-        if let Some(file) = &self.input {
+        if let Some(file) = self.operands.first() {
             let message = format!("both a file ({}) and a command are to be sealed", file.display());
             return Err(Error::usage(message, "name one of them: FILE, or -- COMMAND"));
         }
@@ -91,11 +76,14 @@ impl Words {
         Ok((program, words.collect()))
     }
 
-    fn refuse_reading_standard_input_twice(&self, reads_input: bool) -> Result<(), Error> {
-        let is_stdin = |path: &&PathBuf| path.as_path() == Path::new("-");
-        let named = self.recipients_files.iter().chain(&self.identities).filter(is_stdin).count();
-        let input =
-            reads_input && self.command.is_none() && self.input.as_ref().is_none_or(|path| is_stdin(&path));
+    fn refuse_reading_standard_input_twice(&self, subcommand: &Subcommand) -> Result<(), Error> {
+        let reads = |name| {
+            subcommand.options().any(|o| o.long == name && o.value == Some(FILE) && name != OUTPUT.long)
+        };
+        let named = self.options.iter().filter(|(name, value)| value == "-" && reads(*name)).count();
+        let input = matches!(subcommand.operands, Operands::File | Operands::FileOrCommand)
+            && self.command.is_none()
+            && self.operands.iter().all(|operand| operand == "-");
         match named + usize::from(input) > 1 {
             true => Err(Error::usage(
                 "standard input cannot be read twice",
@@ -105,27 +93,67 @@ impl Words {
         }
     }
 
+    /// Whether an option is given.
+    pub fn has(&self, option: &Opt) -> bool {
+        self.values(option).next().is_some()
+    }
+
+    /// The values of an option that are text.
+    pub fn texts(&self, option: &Opt) -> Result<Vec<String>, Error> {
+        self.values(option).map(|value| value.clone().string().map_err(wrong)).collect()
+    }
+
+    /// The values of an option that are paths.
+    pub fn paths(&self, option: &Opt) -> Vec<PathBuf> {
+        self.values(option).map(PathBuf::from).collect()
+    }
+
+    /// The value of an option that is a path.
+    pub fn path(&self, option: &Opt) -> Option<PathBuf> {
+        self.values(option).next().map(PathBuf::from)
+    }
+
+    /// The value of an option that is a number from 1 to `most`.
+    pub fn number(&self, option: &Opt, most: usize) -> Result<Option<usize>, Error> {
+        let Some(text) = self.texts(option)?.pop() else { return Ok(None) };
+        let number = text.parse().ok().filter(|number| (1..=most).contains(number));
+        number.map(Some).ok_or_else(|| {
+            let message = format!("--{} '{text}' is not a number from 1 to {most}", option.long);
+            Error::usage(message, format!("without --{}, it is as many as there are", option.long))
+        })
+    }
+
     /// The keys of `-k`, else of the environment.
-    pub(super) fn keys(&self, environment: Option<OsString>) -> Result<Vec<String>, Error> {
-        if !self.keys.is_empty() {
-            return Ok(self.keys.clone());
+    pub fn keys(&self) -> Result<Vec<String>, Error> {
+        let named = self.texts(&KEY)?;
+        if !named.is_empty() {
+            return Ok(named);
         }
-        let environment = environment.unwrap_or_default();
+        let environment = self.environment.clone().unwrap_or_default();
         let text = environment.to_str().ok_or_else(|| {
             Error::usage("ENVPIPE_KEY is not text", "it holds KMS keys, separated by spaces")
         })?;
         Ok(text.split_whitespace().map(str::to_owned).collect())
     }
-}
 
-/// More would only take memory.
-const MOST_JOBS: usize = 256;
+    /// The first operand.
+    pub fn operand(&self) -> Option<&OsStr> {
+        self.operands.first().map(OsString::as_os_str)
+    }
 
-fn number(option: &str, text: &str, most: usize) -> Result<usize, Error> {
-    text.parse().ok().filter(|number| (1..=most).contains(number)).ok_or_else(|| {
-        let message = format!("--{option} '{text}' is not a number from 1 to {most}");
-        Error::usage(message, format!("without --{option}, it is as many as there are"))
-    })
+    /// The first operand, as a path.
+    pub fn file(&self) -> Option<PathBuf> {
+        self.operand().map(PathBuf::from)
+    }
+
+    /// The program and the arguments behind `--`.
+    pub fn command(&self) -> Option<(OsString, Vec<OsString>)> {
+        self.command.clone()
+    }
+
+    fn values(&self, option: &Opt) -> impl Iterator<Item = &OsString> {
+        self.options.iter().filter(|(name, _)| *name == option.long).map(|(_, value)| value)
+    }
 }
 
 /// Whether the next word is `--`, which begins a command.
@@ -140,14 +168,6 @@ pub(super) fn next(parser: &mut lexopt::Parser) -> Result<Option<lexopt::Arg<'_>
         return Err(Error::usage("'--' is not understood", hint));
     }
     parser.next().map_err(wrong)
-}
-
-fn value(parser: &mut lexopt::Parser) -> Result<OsString, Error> {
-    parser.value().map_err(wrong)
-}
-
-fn text(parser: &mut lexopt::Parser) -> Result<String, Error> {
-    value(parser)?.string().map_err(wrong)
 }
 
 pub(super) fn wrong(error: lexopt::Error) -> Error {

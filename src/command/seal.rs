@@ -17,7 +17,7 @@ use crate::pipe::{signals, small_file, turnstile};
 /// Files and recipients are looked at before KMS is asked. While it answers, the stream is read and sealed as far as memory
 /// goes, but nothing is written before it has answered. Keys that can be done without go to `warn`.
 pub fn run(args: cli::Seal, warn: &mut dyn FnMut(&Error)) -> Result<(), Error> {
-    let age = age_recipients(&args)?;
+    let age = age_recipients(&args.recipients)?;
     let output = Output::create(args.output.as_deref(), Mode::Umask, Existing::Replace)?;
     if output.is_terminal() && !args.armor && args.output.is_none() {
         return Err(Error::usage(
@@ -37,8 +37,9 @@ pub fn run(args: cli::Seal, warn: &mut dyn FnMut(&Error)) -> Result<(), Error> {
     if args.armor {
         sink = Box::new(Armored::new(sink));
     }
+    let to = &args.recipients;
     let recipients = || {
-        let kms = aws_kms::generate_data_keys(&args.keys, &args.context, args.min_keys, warn)?;
+        let kms = aws_kms::generate_data_keys(&to.keys, &to.context, to.min_keys, warn)?;
         let kms = kms.into_iter().map(|recipient| Box::new(recipient) as Box<dyn Recipient>);
         Ok(kms.chain(age).collect())
     };
@@ -69,15 +70,15 @@ pub fn seal(
     started.write_to(sink)
 }
 
-fn age_recipients(args: &cli::Seal) -> Result<Vec<Box<dyn Recipient>>, Error> {
+fn age_recipients(to: &cli::Recipients) -> Result<Vec<Box<dyn Recipient>>, Error> {
     let mut recipients: Vec<Box<dyn Recipient>> = Vec::new();
-    for text in &args.recipients {
+    for text in &to.recipients {
         recipients.push(key_file::parse_recipient(text)?);
     }
-    for path in &args.recipients_files {
+    for path in &to.recipients_files {
         recipients.extend(key_file::parse_recipients(&small_file::read(path)?, &path.to_string_lossy())?);
     }
-    for identity in super::identities(&args.identities)? {
+    for identity in super::identities(&to.identities)? {
         recipients.push(Box::new(identity.recipient()));
     }
     Ok(recipients)

@@ -1,0 +1,60 @@
+//! `envpipe open` on the command line.
+
+use std::path::PathBuf;
+
+use super::option::{IDENTITY, JOBS, KEY, OUTPUT, WANTED_CONTEXT};
+use super::words::Words;
+use super::{Command, Operands, Subcommand, accepted, jobs, wanted_context};
+use crate::error::Error;
+use crate::format::context::Wanted;
+use crate::keys::aws_kms::Accepted;
+
+/// `envpipe open`
+pub struct Open {
+    /// The KMS keys that may be used.
+    pub accepted: Accepted,
+    /// Identity files.
+    pub identities: Vec<PathBuf>,
+    /// What the encryption context must have.
+    pub context: Vec<Wanted>,
+    /// How many workers; None is one a core.
+    pub jobs: Option<usize>,
+    /// None or `-` is standard output.
+    pub output: Option<PathBuf>,
+    /// None or `-` is standard input.
+    pub input: Option<PathBuf>,
+}
+
+pub(super) const SUBCOMMAND: Subcommand = Subcommand {
+    name: "open",
+    summary: "decrypt a sealed stream from standard input, or FILE",
+    about: "\
+Nothing is written before the key is known and the header authentic. Exit status 0 says
+that the whole stream was authentic; after an error, what was written is only its beginning.",
+    options: &[
+        KEY.help(
+            "\
+accept this KMS key: alias/NAME, a key id, or the ARN of a
+key or alias; 'any': whichever the header names;
+default: the keys in ENVPIPE_KEY",
+        ),
+        IDENTITY,
+        WANTED_CONTEXT,
+        JOBS,
+        OUTPUT,
+    ],
+    operands: Operands::File,
+    example: "aws s3 cp s3://bucket/db.age - | envpipe open -k alias/backup -c db=main | psql db",
+    build,
+};
+
+fn build(words: &Words) -> Result<Command, Error> {
+    Ok(Command::Open(Open {
+        accepted: accepted(words)?,
+        identities: words.paths(&IDENTITY),
+        context: wanted_context(words)?,
+        jobs: jobs(words)?,
+        output: words.path(&OUTPUT),
+        input: words.file(),
+    }))
+}
