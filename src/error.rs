@@ -183,8 +183,20 @@ impl Error {
         }
     }
 
-    /// What and where: lower case, one line, without a full stop.
+    /// What and where: lower case, one line, without a full stop. Control characters of what it quotes are escaped, so that
+    /// nothing quoted can pass for another line.
     pub fn message(&self) -> String {
+        let mut line = String::new();
+        for c in self.words().chars() {
+            match c.is_control() {
+                true => line.extend(c.escape_default()),
+                false => line.push(c),
+            }
+        }
+        line
+    }
+
+    fn words(&self) -> String {
         match self {
             Self::Usage { message, .. } => message.clone(),
             Self::NoKeyNamed { keys } if keys.is_empty() => "no key is named to open this stream with".into(),
@@ -314,4 +326,15 @@ fn reason(error: &io::Error) -> String {
     let mut chars = text.chars();
     let first = chars.next().map(|c| c.to_ascii_lowercase());
     first.into_iter().chain(chars).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_is_one_line_whatever_it_quotes() {
+        let error = Error::Exists { path: "a\nenvpipe: b\u{1b}[2Jé".into() };
+        assert_eq!(error.message(), "a\\nenvpipe: b\\u{1b}[2Jé exists already");
+    }
 }
