@@ -86,15 +86,22 @@ impl Decoder {
     /// Decodes `text`, appending to `bytes`.
     pub fn push(&mut self, text: &[u8], bytes: &mut Vec<u8>) -> Result<(), Error> {
         for piece in text.split_inclusive(|b| *b == b'\n') {
-            self.pending.extend(piece);
+            // White space around the armor is not kept, for there may be any amount of it.
+            let around = match self.place {
+                Place::Before => self.pending.is_empty(),
+                Place::Body | Place::BodyEnd => false,
+                Place::After => true,
+            };
+            self.pending.extend(if around { piece.trim_ascii_start() } else { piece });
+            if matches!(self.place, Place::Body | Place::BodyEnd) && self.pending.starts_with(END) {
+                self.place = Place::After;
+                self.pending = self.pending[END.len()..].trim_ascii_start().to_vec();
+            }
             if piece.ends_with(b"\n") {
                 self.take_line(bytes)?;
-            } else if self.pending.len() > COLUMNS + 1 && self.place != Place::After {
-                // White space around the armor aside, no line is longer; do not wait for its end.
-                self.pending = self.pending.trim_ascii().to_vec();
-                if self.pending.len() > COLUMNS + 1 {
-                    return Err(self.fault("the line is longer than 64 characters"));
-                }
+            } else if self.pending.len() > COLUMNS + 1 {
+                // It is not waited for.
+                return Err(self.fault("the line is longer than 64 characters"));
             }
         }
         Ok(())
@@ -115,10 +122,9 @@ impl Decoder {
         let pending = std::mem::take(&mut self.pending);
         let line = pending.strip_suffix(b"\n").map_or(&pending[..], |l| l.strip_suffix(b"\r").unwrap_or(l));
         self.place = match self.place {
-            Place::Before if line.trim_ascii().is_empty() => Place::Before,
-            Place::Before if line.trim_ascii_start() == BEGIN => Place::Body,
+            Place::Before if line.is_empty() => Place::Before,
+            Place::Before if line == BEGIN => Place::Body,
             Place::Before => return Err(self.fault("the armor does not begin with its BEGIN line")),
-            Place::Body | Place::BodyEnd if line.trim_ascii_end() == END => Place::After,
             Place::BodyEnd => return Err(self.fault("a line that is not full is not the last")),
             Place::Body if line.is_empty() || line.len() > COLUMNS => {
                 return Err(self.fault("the line has not 1 to 64 characters"));
@@ -132,7 +138,7 @@ impl Decoder {
                     false => Place::BodyEnd,
                 }
             }
-            Place::After if line.trim_ascii().is_empty() => Place::After,
+            Place::After if line.is_empty() => Place::After,
             Place::After => return Err(self.fault("something follows the armor's END line")),
         };
         self.pending = pending;
@@ -198,6 +204,43 @@ mod tests {
         }
         assert!(decode(&[&text[..], b"x"].concat(), 8).is_err());
         assert!(decode(&[&text[..], &text].concat(), 8).is_err());
+    }
+
+    #[test]
+    fn a_verdict_does_not_depend_on_how_the_text_arrives() {
+        let text = String::from_utf8(encode(&[5; 100], 100)).unwrap();
+        let (space, lines) = (" ".repeat(70), "\n".repeat(70));
+        let begin = |between: &str| text.replacen("AGE", &format!("{between}AGE"), 1);
+        let body = |between: &str| text.replacen("\nBQUF", &format!("\n{between}BQUF"), 1);
+        let end = |between: &str| text.replacen("END AGE", &format!("END{between} AGE"), 1);
+        for refused in
+            [begin(&space), body(&space), end(&space), body(&lines), end(&lines), text.clone() + &space + "x"]
+        {
+            let line = |step| match decode(refused.as_bytes(), step) {
+                Err(Error::Armor { line, .. }) => line,
+                other => panic!("{refused:?} by {step}: {other:?}"),
+            };
+            assert!((1..100).all(|step| line(step) == line(10_000)), "{refused:?}");
+        }
+        for taken in
+            [format!("{space}{lines}{space}{text}"), text.trim_end().to_owned() + &space + &lines + &space]
+        {
+            for step in 1..100 {
+                assert_eq!(decode(taken.as_bytes(), step).unwrap(), [5; 100], "{taken:?} by {step}");
+            }
+        }
+    }
+
+    #[test]
+    fn white_space_around_the_armor_takes_no_memory() {
+        let mut decoder = Decoder::default();
+        let text = encode(&[5; 100], 100);
+        for part in [&b" ".repeat(10_000)[..], &text, &b" ".repeat(10_000)] {
+            for piece in part.chunks(100) {
+                decoder.push(piece, &mut Vec::new()).unwrap();
+                assert!(decoder.pending.len() < 200);
+            }
+        }
     }
 
     #[test]
