@@ -129,25 +129,27 @@ impl<S: Source> Source for Unread<S> {
     }
 }
 
-/// How far white space before armor is looked through.
+/// How much white space before armor is looked through, in bytes; as much as age does.
 const MAX_LEADING_SPACE: usize = 1024;
 
 /// The bytes of `source`, with armor taken off where it begins with armor.
 pub fn dearmored(mut source: impl Source + 'static) -> Result<Box<dyn Source>, Error> {
     let mut start = Vec::new();
     let mut buf = [0; MAX_LEADING_SPACE];
-    loop {
+    let armored = loop {
         let text = start.trim_ascii_start();
-        let can_be_armor = armor::BEGIN.starts_with(&text[..text.len().min(armor::BEGIN.len())]);
-        if !can_be_armor || start.len() >= MAX_LEADING_SPACE || text.len() >= armor::BEGIN.len() {
-            break;
+        let seen = text.len().min(armor::BEGIN.len());
+        if start.len() - text.len() > MAX_LEADING_SPACE || text[..seen] != armor::BEGIN[..seen] {
+            break false;
+        }
+        if seen == armor::BEGIN.len() {
+            break true;
         }
         match source.read(&mut buf)? {
-            0 => break,
+            0 => break false,
             len => start.extend(&buf[..len]),
         }
-    }
-    let armored = start.trim_ascii_start().starts_with(armor::BEGIN);
+    };
     let source = Unread::new(start, source);
     Ok(match armored {
         false => Box::new(source),
