@@ -2,10 +2,12 @@ PREFIX = /usr/local
 BINDIR = $(DESTDIR)$(PREFIX)/bin
 MANDIR = $(DESTDIR)$(PREFIX)/share/man
 ENVPIPE = target/release/envpipe
+# Of the stream that soaks; K, M, G and T are powers of 1024.
+SIZE = 64G
 
 all: $(ENVPIPE)
 
-.PHONY: all $(ENVPIPE) demo test bench lint install
+.PHONY: all $(ENVPIPE) demo test soak bench lint install
 $(ENVPIPE):
 	cargo build --release --locked
 
@@ -20,6 +22,10 @@ demo: $(ENVPIPE)
 # Sets up what the tests need (a Python environment under target/) and runs them all.
 test:
 	cargo test --locked
+
+# A stream of this SIZE through seal and open: it comes back as it was, and memory stays flat.
+soak: $(ENVPIPE)
+	python3 benches/soak.py $(ENVPIPE) $(SIZE)
 
 # envpipe and its peers in turn, whichever are installed; needs /usr/bin/time, and 10 GiB of disk for the 2 GiB.
 bench: $(ENVPIPE)
