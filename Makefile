@@ -2,12 +2,16 @@ PREFIX = /usr/local
 BINDIR = $(DESTDIR)$(PREFIX)/bin
 MANDIR = $(DESTDIR)$(PREFIX)/share/man
 ENVPIPE = target/release/envpipe
+CARGO_FUZZ = target/tools/bin/cargo-fuzz
+FUZZ_FLAGS = --sanitizer none --codegen-units 16 --target-dir target/fuzz
+# Of fuzzing, for each target.
+SECONDS = 600
 # Of the stream that soaks; K, M, G and T are powers of 1024.
 SIZE = 64G
 
 all: $(ENVPIPE)
 
-.PHONY: all $(ENVPIPE) demo test soak bench lint install
+.PHONY: all $(ENVPIPE) demo test fuzz soak bench lint install
 $(ENVPIPE):
 	cargo build --release --locked
 
@@ -23,6 +27,18 @@ demo: $(ENVPIPE)
 test:
 	cargo test --locked
 
+# Every fuzz target for so many SECONDS, from seeds and from what earlier runs found. With stable Rust: there is no sanitizer,
+# and none is needed where unsafe code is forbidden.
+fuzz: $(CARGO_FUZZ)
+	python3 fuzz/seeds.py fuzz/corpus
+	$(CARGO_FUZZ) build $(FUZZ_FLAGS)
+	set -e; for target in $$($(CARGO_FUZZ) list); do \
+	    $(CARGO_FUZZ) run $(FUZZ_FLAGS) $$target -- -max_total_time=$(SECONDS) -timeout=10 -print_final_stats=1; \
+	done
+
+$(CARGO_FUZZ):
+	cargo install --locked --root target/tools --version 0.13.2 cargo-fuzz
+
 # A stream of this SIZE through seal and open: it comes back as it was, and memory stays flat.
 soak: $(ENVPIPE)
 	python3 benches/soak.py $(ENVPIPE) $(SIZE)
@@ -34,6 +50,7 @@ bench: $(ENVPIPE)
 
 lint:
 	cargo fmt --check
+	cargo fmt --check --manifest-path fuzz/Cargo.toml
 	cargo clippy --locked --all-targets -- -D warnings
 	mandoc -T lint -W warning man/envpipe.1 man/envpipe.5
 	shellcheck .ci/run
