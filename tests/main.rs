@@ -11,5 +11,6 @@ mod lengths;
 mod manual;
 mod pipeline;
 mod producer;
+mod properties;
 mod support;
 mod vectors;

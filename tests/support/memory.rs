@@ -7,23 +7,27 @@ use envpipe::error::Error;
 use envpipe::pipe::input::Source;
 use envpipe::pipe::output::Sink;
 
-/// Gives at most `step` bytes at a time.
+/// Gives at most so many bytes at a time: each of the steps in turn, over and over.
 pub struct Steps {
     bytes: Vec<u8>,
     given: usize,
-    step: usize,
+    steps: std::iter::Cycle<std::vec::IntoIter<usize>>,
 }
 
 impl Steps {
     pub fn new(bytes: Vec<u8>, step: usize) -> Self {
-        Self { bytes, given: 0, step }
+        Self::of(bytes, vec![step])
+    }
+
+    pub fn of(bytes: Vec<u8>, steps: Vec<usize>) -> Self {
+        Self { bytes, given: 0, steps: steps.into_iter().cycle() }
     }
 }
 
 impl Source for Steps {
     fn read(&mut self, buf: &mut [u8]) -> Result<usize, Error> {
         let rest = &self.bytes[self.given..];
-        let len = rest.len().min(buf.len()).min(self.step);
+        let len = rest.len().min(buf.len()).min(self.steps.next().unwrap_or(0));
         buf[..len].copy_from_slice(&rest[..len]);
         self.given += len;
         Ok(len)
