@@ -12,5 +12,6 @@ mod manual;
 mod pipeline;
 mod producer;
 mod properties;
+mod runs;
 mod support;
 mod vectors;

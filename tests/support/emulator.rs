@@ -19,7 +19,7 @@ pub struct Emulator {
     pub kms: String,
     keys: Value,
     /// Its standard input is held open; it ends when that does, with this process, however that ends.
-    _process: Child,
+    process: Child,
 }
 
 /// The emulator of this test process. If it does not start, that is tried once, and every test says so.
@@ -29,7 +29,8 @@ pub fn emulator() -> &'static Emulator {
 }
 
 impl Emulator {
-    fn start() -> Option<Self> {
+    /// One more, for a test that counts what it holds.
+    pub fn start() -> Option<Self> {
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/emulator.py");
         let mut child = Command::new(python::program("python"))
             .arg(script)
@@ -47,8 +48,13 @@ impl Emulator {
             s3: ready["s3"].as_str().unwrap().into(),
             kms: ready["kms"].as_str().unwrap().into(),
             keys: ready["keys"].clone(),
-            _process: child,
+            process: child,
         })
+    }
+
+    /// The id of its process.
+    pub fn pid(&self) -> u32 {
+        self.process.id()
     }
 
     /// The ARN of a key by the name that emulator.py gives it.
