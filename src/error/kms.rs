@@ -61,6 +61,11 @@ impl KmsFailure {
     pub(super) fn hint(&self) -> Option<String> {
         let Self { operation, key, region, fault } = self;
         let code = match fault {
+            KmsFault::Refused { code, message, .. } if is_about_the_clock(code, message.as_deref()) => {
+                return Some(
+                    "set this host's clock: KMS takes what was signed within 5 minutes of its own".into(),
+                );
+            }
             KmsFault::Refused { code, .. } => code.as_str(),
             KmsFault::NoRegion => {
                 return Some("set AWS_REGION, or name the key by its ARN, which has the region in it".into());
@@ -122,6 +127,18 @@ impl KmsFailure {
             "ValidationException" => "check the key's name: an alias is written alias/NAME".into(),
             _ => return None,
         })
+    }
+}
+
+/// Signatures bear the time. The SDK corrects a wrong clock by the answer's Date, but a proxy may take that away.
+fn is_about_the_clock(code: &str, message: Option<&str>) -> bool {
+    let of_time = ["Signature expired", "Signature not yet current"];
+    match code {
+        "RequestExpired" | "RequestTimeTooSkewed" => true,
+        "InvalidSignatureException" => {
+            of_time.iter().any(|text| message.is_some_and(|m| m.starts_with(text)))
+        }
+        _ => false,
     }
 }
 

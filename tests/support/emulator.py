@@ -12,11 +12,14 @@ The proxy answers at any path. The segments of the path ask for more:
     status-NUMBER  answer with this status and nothing that says why
     reset          break the connection in the middle of the answer
     dead-REGION    never answer for a key in this region
-    NAMEException  answer with this error
+    clock-NUMBER   be this many seconds ahead, and refuse what is signed more than 5 minutes before or after
+    expired        answer that the signature has expired, with a Date that says it has not
+    Error          answer with this error, whose name begins with a capital
 GET of disable/NAME and delete/NAME changes the state of a key.
 """
 
 import base64
+import datetime
 import http.server
 import json
 import logging
@@ -25,6 +28,7 @@ import socket
 import struct
 import sys
 import threading
+import time
 import urllib.error
 import urllib.request
 
@@ -37,12 +41,15 @@ REFUSALS = {
     "Disabled": ("DisabledException", "{} is disabled."),
     "PendingDeletion": ("KMSInvalidStateException", "{} is pending deletion."),
 }
+TIME = "%Y%m%dT%H%M%SZ"
+VALIDITY = datetime.timedelta(minutes=5)
 calls = {}
 keys = {}
 
 
 class Proxy(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    ahead = 0
 
     def do_GET(self):
         match self.path.strip("/").split("/"):
@@ -80,7 +87,15 @@ class Proxy(http.server.BaseHTTPRequestHandler):
             elif segment == "not-json":
                 self.answer(200, b"<html>Log in to the hotel's network</html>")
                 return
-            elif segment.endswith("Exception"):
+            elif segment.startswith("clock-"):
+                self.ahead = int(segment.removeprefix("clock-"))
+                if abs(self.now() - self.signed()) > VALIDITY:
+                    self.refuse_as_expired(self.now())
+                    return
+            elif segment == "expired":
+                self.refuse_as_expired(self.signed() + datetime.timedelta(hours=1))
+                return
+            elif segment[0].isupper():
                 self.refuse(segment, "because the test asked for it")
                 return
         request = json.loads(body)
@@ -110,6 +125,22 @@ class Proxy(http.server.BaseHTTPRequestHandler):
         """The region that the request is signed for."""
         return self.headers["Authorization"].split("/")[2]
 
+    def signed(self):
+        """When the request was signed."""
+        return datetime.datetime.strptime(self.headers["X-Amz-Date"], TIME).replace(tzinfo=datetime.UTC)
+
+    def now(self):
+        return datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=self.ahead)
+
+    def refuse_as_expired(self, now):
+        """In the words of KMS."""
+        signed, earliest, now = (moment.strftime(TIME) for moment in (self.signed(), now - VALIDITY, now))
+        message = f"Signature expired: {signed} is now earlier than {earliest} ({now} - 5 min.)"
+        self.refuse("InvalidSignatureException", message)
+
+    def date_time_string(self, timestamp=None):
+        return super().date_time_string(time.time() + self.ahead)
+
     def forward(self, operation, request):
         headers = {name: value for name, value in self.headers.items() if name.lower() not in ("host", "content-length")}
         headers["X-Amz-Target"] = f"TrentService.{operation}"
@@ -134,6 +165,20 @@ class Proxy(http.server.BaseHTTPRequestHandler):
 
     def log_message(self, *_):
         pass
+
+
+def black_hole():
+    """An address that takes no connection and refuses none: its queue is full, and never served."""
+    listener = socket.create_server(("127.0.0.1", 0), backlog=0)
+    address = listener.getsockname()
+    queue = []
+    while True:
+        queue.append(socket.socket())
+        queue[-1].settimeout(0.5)
+        try:
+            queue[-1].connect(address)
+        except TimeoutError:
+            return "http://%s:%d" % address, listener, queue
 
 
 def client(region):
@@ -180,6 +225,8 @@ proxy = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Proxy)
 proxy.daemon_threads = True
 threading.Thread(target=proxy.serve_forever, daemon=True).start()
 make_keys()
-print(json.dumps({"s3": MOTO, "kms": f"http://127.0.0.1:{proxy.server_port}", "keys": keys}), flush=True)
+hole, *held = black_hole()
+addresses = {"s3": MOTO, "kms": f"http://127.0.0.1:{proxy.server_port}", "black_hole": hole}
+print(json.dumps({**addresses, "keys": keys}), flush=True)
 sys.stdin.read()
 os._exit(0)

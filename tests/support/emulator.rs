@@ -17,6 +17,8 @@ pub const REGION: &str = "eu-west-1";
 pub struct Emulator {
     pub s3: String,
     pub kms: String,
+    /// An endpoint that takes no connection and refuses none.
+    pub black_hole: String,
     keys: Value,
     /// Its standard input is held open; it ends when that does, with this process, however that ends.
     process: Child,
@@ -47,6 +49,7 @@ impl Emulator {
         Some(Self {
             s3: ready["s3"].as_str().unwrap().into(),
             kms: ready["kms"].as_str().unwrap().into(),
+            black_hole: ready["black_hole"].as_str().unwrap().into(),
             keys: ready["keys"].clone(),
             process: child,
         })
