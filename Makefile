@@ -2,6 +2,7 @@ PREFIX = /usr/local
 BINDIR = $(DESTDIR)$(PREFIX)/bin
 MANDIR = $(DESTDIR)$(PREFIX)/share/man
 ENVPIPE = target/release/envpipe
+CARGO_DENY = target/tools/bin/cargo-deny
 CARGO_FUZZ = target/tools/bin/cargo-fuzz
 FUZZ_FLAGS = --sanitizer none --codegen-units 16 --target-dir target/fuzz
 # Of fuzzing, for each target.
@@ -48,12 +49,18 @@ bench: $(ENVPIPE)
 	cargo bench --locked --bench chunk
 	python3 benches/peers.py $(ENVPIPE)
 
-lint:
+# What the code, the manual and the dependencies must be; needs mandoc and shellcheck.
+lint: $(CARGO_DENY)
 	cargo fmt --check
 	cargo fmt --check --manifest-path fuzz/Cargo.toml
 	cargo clippy --locked --all-targets -- -D warnings
 	mandoc -T lint -W warning man/envpipe.1 man/envpipe.5
 	shellcheck .ci/run
+	$(CARGO_DENY) --offline --locked check --hide-inclusion-graph -D warnings licenses bans sources
+
+$(CARGO_DENY):
+	cargo install --locked --root target/tools --version 0.20.2 cargo-deny
+	cargo fetch --locked
 
 install: $(ENVPIPE)
 	install -d $(BINDIR) $(MANDIR)/man1 $(MANDIR)/man5
