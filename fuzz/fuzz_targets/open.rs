@@ -7,12 +7,16 @@ mod memory;
 mod naive;
 mod recipe;
 
+use std::io::Write;
+
 use envpipe::command::open::open;
 use envpipe::error::Error;
 use envpipe::format::file_key::FileKey;
+use envpipe::pipe::input::{Input, Source};
 use libfuzzer_sys::fuzz_target;
 use memory::{Steps, Written};
 use naive::Verdict;
+use tempfile::NamedTempFile;
 
 // The first byte says how the stream arrives, and whether the rest is the stream or a recipe for one.
 fuzz_target!(|input: &[u8]| {
@@ -26,7 +30,15 @@ fuzz_target!(|input: &[u8]| {
     let expected = naive::open(&stream);
     let written = Written::default();
     let unwrap = |_: &_| Ok(FileKey::from_slice(naive::FILE_KEY).unwrap());
-    let source = Box::new(Steps::new(stream, step));
+    let source: Box<dyn Source> = match how >> 4 & 1 {
+        0 => Box::new(Steps::new(stream, step)),
+        _ => {
+            // It can be read though its name is gone.
+            let mut file = NamedTempFile::new().unwrap();
+            file.write_all(&stream).unwrap();
+            Box::new(Input::open(Some(file.path())).unwrap())
+        }
+    };
     let result = open(source, Box::new(written.clone()), unwrap, workers).map(|_| ());
     let released = written.take();
     if expected.verdict == Verdict::Armor {
