@@ -255,11 +255,14 @@ mod tests {
         assert_eq!(refused("seal -k alias/a --min-keys 0"), "--min-keys '0' is not a number from 1 to 16");
         assert_eq!(refused("seal -r age1x -c a=b"), "-c is given without a KMS key");
         assert_eq!(refused("seal -k alias/a -c a"), "-c 'a': it has no '='");
-        assert_eq!(refused("seal -k alias/a -c =b"), "-c '=b': its name is empty");
-        assert_eq!(refused("seal -k alias/a -c a=1 -c a=2"), "-c 'a=2': its name is there twice");
+        assert_eq!(refused("seal -k alias/a -c =b"), "-c '=b': a name of the encryption context is empty");
+        assert_eq!(
+            refused("seal -k alias/a -c a=1 -c a=2"),
+            "-c 'a=2': a name of the encryption context is there twice"
+        );
         assert_eq!(
             refused("seal -k alias/a -c envpipe=v1"),
-            "-c 'envpipe=v1': the name 'envpipe' is envpipe's own"
+            "-c 'envpipe=v1': the name 'envpipe' of the encryption context is envpipe's own"
         );
         assert_eq!(refused("open -j 0"), "--jobs '0' is not a number from 1 to 256");
         assert_eq!(refused("open -j x"), "--jobs 'x' is not a number from 1 to 256");

@@ -29,14 +29,14 @@ impl Context {
     /// Adds a pair, or says why it cannot be one.
     pub fn insert(&mut self, name: &str, value: &str) -> Result<(), &'static str> {
         if name.is_empty() {
-            return Err("its name is empty");
+            return Err("a name of the encryption context is empty");
         }
         if name == FIXED_PAIR.0 {
-            return Err("the name 'envpipe' is envpipe's own");
+            return Err("the name 'envpipe' of the encryption context is envpipe's own");
         }
         match self.0.insert(name.to_owned(), value.to_owned()) {
             None => Ok(()),
-            Some(_) => Err("its name is there twice"),
+            Some(_) => Err("a name of the encryption context is there twice"),
         }
     }
 
@@ -52,9 +52,7 @@ impl Context {
 
     /// The stanza's arguments, one a pair.
     pub fn encode(&self) -> impl Iterator<Item = String> {
-        self.pairs().map(|(name, value)| {
-            format!("{}={}", utf8_percent_encode(name, ESCAPED), utf8_percent_encode(value, ESCAPED))
-        })
+        self.pairs().map(|(name, value)| encode(name, value))
     }
 
     /// Parses a stanza's arguments; any but the one encoding of the same pairs is refused.
@@ -66,19 +64,24 @@ impl Context {
             let (Ok(name), Ok(value)) = (decode(name), decode(value)) else {
                 return Err("the encryption context is not UTF-8");
             };
-            context
-                .insert(&name, &value)
-                .map_err(|_| "a name of the encryption context is empty, 'envpipe', or there twice")?;
+            if encode(&name, &value) != *arg {
+                return Err("a pair of the encryption context is not in its one percent-encoding");
+            }
+            context.insert(&name, &value)?;
         }
         match context.encode().eq(args.iter().cloned()) {
             true => Ok(context),
-            false => Err("the encryption context is not sorted, or not in its one encoding"),
+            false => Err("the encryption context is not sorted by name"),
         }
     }
 
     fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
+}
+
+fn encode(name: &str, value: &str) -> String {
+    format!("{}={}", utf8_percent_encode(name, ESCAPED), utf8_percent_encode(value, ESCAPED))
 }
 
 /// What `open` demands of a context: a name, or a pair.
