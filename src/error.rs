@@ -65,6 +65,11 @@ pub enum Error {
         /// The ARNs of the KMS keys in the header.
         keys: Vec<String>,
     },
+    /// KMS keys were named, but KMS has no part in this stream.
+    NoKmsStanza {
+        /// The kinds of stanza in the header.
+        kinds: Vec<String>,
+    },
     /// The header lacks what `-c` demands.
     Context {
         /// The name, or name and value.
@@ -87,6 +92,8 @@ pub enum Error {
     },
     /// The input ends inside its header or the nonce behind it.
     HeaderCut,
+    /// The header's line feeds have become CR LF, and with them those of the payload.
+    HeaderCrLf,
     /// The header is longer than envpipe reads.
     HeaderTooLong,
     /// The header is malformed.
@@ -164,11 +171,13 @@ impl Error {
             Self::Kms(_)
             | Self::OtherKey { .. }
             | Self::NoIdentity { .. }
+            | Self::NoKmsStanza { .. }
             | Self::Context { .. }
             | Self::NoKeyWorked { .. } => 3,
             Self::Empty
             | Self::NotAge { .. }
             | Self::HeaderCut
+            | Self::HeaderCrLf
             | Self::HeaderTooLong
             | Self::Header { .. }
             | Self::Stanza { .. }
@@ -220,6 +229,10 @@ impl Error {
             Self::NoIdentity { kinds, .. } => {
                 format!("no identity opens this stream; its header has stanzas of kind {}", kinds.join(", "))
             }
+            Self::NoKmsStanza { kinds } => format!(
+                "the stream is sealed under no KMS key; its header has stanzas of kind {}",
+                kinds.join(", ")
+            ),
             Self::Context { wanted } => {
                 format!("the header has no KMS stanza with the encryption context {wanted}")
             }
@@ -230,6 +243,7 @@ impl Error {
             }
             Self::NotAge { seems: None } => "the input is not a sealed stream".into(),
             Self::HeaderCut => "truncated: the input ends before its first chunk".into(),
+            Self::HeaderCrLf => "malformed header, line 1: its line feed became CR LF".into(),
             Self::HeaderTooLong => "the header is longer than 256 KiB".into(),
             Self::Header { line, why } => format!("malformed header, line {line}: {why}"),
             Self::Stanza { number, kind, why } => {
@@ -275,12 +289,18 @@ impl Error {
                 None => "name an identity file: envpipe open -i FILE".into(),
             },
             Self::OtherKey { keys, .. } => return keys.first().map(open_with),
-            Self::NoIdentity { kinds, .. } if kinds.iter().any(|kind| kind == "scrypt") => {
+            Self::NoIdentity { kinds, .. } | Self::NoKmsStanza { kinds }
+                if kinds.iter().any(|kind| kind == "scrypt") =>
+            {
                 "it is sealed with a passphrase, which envpipe does not do: age -d".into()
             }
             Self::NoIdentity { keys, .. } => match keys.first() {
                 Some(key) => open_with(key),
                 None => "the identity that fits is another one, or of a kind that envpipe has not: age -d -i FILE".into(),
+            },
+            Self::NoKmsStanza { kinds } => match kinds.iter().any(|kind| kind == "X25519") {
+                true => "name the file of the identity that fits: envpipe open -i FILE".into(),
+                false => "none of these is a kind that envpipe has: age -d -i FILE".into(),
             },
             Self::Exists { .. } => "move it away or name another file; keys are never overwritten".into(),
             Self::Producer { .. } => "envpipe open will refuse what was written as truncated; seal again".into(),
@@ -290,6 +310,10 @@ impl Error {
             Self::NotAge { seems: Some((_, mend)) } => (*mend).into(),
             Self::NotAge { seems: None } => "a sealed stream begins with 'age-encryption.org/v1', or armored with \
                                              '-----BEGIN AGE ENCRYPTED FILE-----'"
+                .into(),
+            Self::HeaderCrLf => "it was copied as text: copy it as it is, or seal with -a, which survives that".into(),
+            Self::Armor { .. } => "fetch it again; or if a program changed its lines or what is around them: sed \
+                                   '1,/BEGIN AGE/d; /END AGE/,$d' | base64 -d | envpipe open …"
                 .into(),
             Self::Trailing { .. } => "what was written is the whole plaintext; what follows may be a second stream".into(),
             Self::Truncated { .. } | Self::CutOrAltered { .. } | Self::HeaderCut => {

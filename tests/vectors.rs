@@ -130,6 +130,7 @@ fn check(vector: &Vector, step: usize, workers: usize) -> Result<(), String> {
             Error::Header { .. }
             | Error::Stanza { .. }
             | Error::HeaderCut
+            | Error::HeaderCrLf
             | Error::NotAge { .. }
             | Error::Empty,
         ) => "header failure",

@@ -20,7 +20,7 @@ pub fn run(args: cli::Open) -> Result<(), Error> {
     let input = Input::open(args.input.as_deref())?;
     let output = Output::create(args.output.as_deref(), Mode::Private, Existing::Replace)?;
     output.refuse_as_input(&input)?;
-    let unwrap = |header: &Header| file_key(header, &identities, &args);
+    let unwrap = |header: &Header| file_key(header, &identities, &args, aws_kms::unwrap);
     open(Box::new(input), Box::new(output), unwrap, turnstile::workers(args.jobs))?.commit()
 }
 
@@ -33,23 +33,32 @@ pub fn open(
     workers: usize,
 ) -> Result<Box<dyn Sink>, Error> {
     let (header, mut source) = read_header(dearmored(source)?)?;
+    let nonce = read_nonce(&mut source)?;
     let file_key = unwrap(&header)?;
     header.authenticate(&file_key)?;
-    let key = PayloadKey::derive(&file_key, &read_nonce(&mut source)?);
+    let key = PayloadKey::derive(&file_key, &nonce);
     turnstile::start(Open(key), Box::new(source), workers)?.write_to(sink)
 }
 
-/// The file key, from an identity if one fits, which costs nothing; else from KMS.
-fn file_key(header: &Header, identities: &[x25519::Identity], args: &cli::Open) -> Result<FileKey, Error> {
+/// The file key, from an identity if one fits, which costs nothing; else from `kms`, which is [`aws_kms::unwrap`].
+pub fn file_key(
+    header: &Header,
+    identities: &[x25519::Identity],
+    args: &cli::Open,
+    kms: impl FnOnce(&Accepted, &[KmsStanza]) -> Result<FileKey, Error>,
+) -> Result<FileKey, Error> {
     let mut kms_stanzas = KmsStanza::parse_all(&header.stanzas)?;
     let keys = || kms_stanzas.iter().map(|stanza| stanza.key.to_string()).collect();
     let may_use_kms = args.accepted != Accepted::Keys(Vec::new());
     if identities.is_empty() && !may_use_kms {
         return Err(Error::NoKeyNamed { keys: keys() });
     }
-    let no_identity = Error::NoIdentity {
-        kinds: header.stanzas.iter().map(|stanza| stanza.kind().to_owned()).collect(),
-        keys: keys(),
+    let mut kinds: Vec<_> = header.stanzas.iter().map(|stanza| stanza.kind().to_owned()).collect();
+    kinds.sort();
+    kinds.dedup();
+    let no_key = match identities.is_empty() {
+        true => Error::NoKmsStanza { kinds },
+        false => Error::NoIdentity { kinds, keys: keys() },
     };
     for wanted in &args.context {
         kms_stanzas.retain(|stanza| wanted.is_met_by(&stanza.context));
@@ -63,8 +72,8 @@ fn file_key(header: &Header, identities: &[x25519::Identity], args: &cli::Open) 
         }
     }
     match may_use_kms && !kms_stanzas.is_empty() {
-        true => aws_kms::unwrap(&args.accepted, &kms_stanzas),
-        false => Err(no_identity),
+        true => kms(&args.accepted, &kms_stanzas),
+        false => Err(no_key),
     }
 }
 

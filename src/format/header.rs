@@ -16,6 +16,9 @@ pub const MAX_HEADER_LEN: usize = 256 * 1024;
 /// What every age file begins with, whatever its version.
 pub const MAGIC: &[u8] = b"age-encryption.org/";
 
+/// The first line of a stream that was copied as if it were text.
+pub const CRLF_VERSION_LINE: &[u8] = b"age-encryption.org/v1\r\n";
+
 const VERSION_LINE: &str = "age-encryption.org/v1\n";
 const MAC_LEN: usize = 32;
 

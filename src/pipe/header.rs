@@ -2,7 +2,7 @@
 
 use super::input::{Source, Unread};
 use crate::error::Error;
-use crate::format::header::{Header, MAGIC, MAX_HEADER_LEN};
+use crate::format::header::{CRLF_VERSION_LINE, Header, MAGIC, MAX_HEADER_LEN};
 use crate::format::lookalike;
 
 /// Reads and parses the header; what the stream holds behind it is left to read. Input that cannot be a header is refused
@@ -17,6 +17,9 @@ pub fn read_header<S: Source>(mut source: S) -> Result<(Header, Unread<S>), Erro
         let magic = bytes.len().min(MAGIC.len());
         if bytes[..magic] != MAGIC[..magic] {
             return Err(Error::NotAge { seems: lookalike::guess(&bytes) });
+        }
+        if bytes.starts_with(CRLF_VERSION_LINE) {
+            return Err(Error::HeaderCrLf);
         }
         match Header::end(&bytes, searched) {
             Some(end) if end <= MAX_HEADER_LEN => {
