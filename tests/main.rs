@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 mod age;
+mod bad_streams;
 mod engine;
 mod failures;
 mod files;
