@@ -19,7 +19,7 @@ use envpipe::format::stanza::Stanza;
 
 use crate::support::emulator::{emulator, with_kms, with_kms_at};
 use crate::support::memory::{Steps, Written};
-use crate::support::{bytes, envpipe, folder, identity};
+use crate::support::{altered, bytes, envpipe, folder, identity};
 
 const CHUNK: usize = 65_536;
 const SEALED_CHUNK: usize = CHUNK + 16;
@@ -389,11 +389,7 @@ fn a_stream_under_kms_is_refused_by_the_program_as_by_its_parts() {
     let sealed = with_kms(["seal", "-k", "alias/backup", "-c", "app=x"]).input(plain()).ok();
     let header_len = sealed.windows(4).position(|w| w == b"\n---").unwrap() + 5 + 44;
     let first = header_len + 16;
-    let altered = |at: usize| {
-        let mut altered = sealed.clone();
-        altered[at] ^= 1;
-        altered
-    };
+    let altered = |at: usize| altered(&sealed, at);
     let cut = "truncated: the input ends before its first chunk";
     let fetch = "fetch it again";
     for (path, sealed, message, hint, released, calls) in [

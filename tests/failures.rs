@@ -1,6 +1,6 @@
 //! Input that is not a whole sealed stream: status, message, hint, and what was written all the same.
 
-use crate::support::{Run, bytes, envpipe, folder, identity};
+use crate::support::{Run, altered, bytes, envpipe, folder, identity};
 
 /// A stream of four chunks, its header's length, and its identity.
 struct Stream {
@@ -42,9 +42,7 @@ impl Stream {
     }
 
     fn altered(&self, at: usize) -> Vec<u8> {
-        let mut sealed = self.sealed.clone();
-        sealed[at] ^= 1;
-        sealed
+        altered(&self.sealed, at)
     }
 }
 

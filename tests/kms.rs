@@ -6,7 +6,7 @@ use std::process::Command;
 use std::time::Instant;
 
 use crate::support::emulator::{REGION, emulator, with_kms, with_kms_at};
-use crate::support::{bytes, envpipe, folder, identity, python};
+use crate::support::{altered, bytes, envpipe, folder, identity, python};
 
 fn sealed<const N: usize>(more: [&str; N]) -> Vec<u8> {
     let args = ["seal"].into_iter().chain(more);
@@ -308,12 +308,11 @@ fn a_context_that_was_altered_is_an_invalid_ciphertext() {
 
 #[test]
 fn a_wrapped_file_key_that_was_altered_is_told_from_a_wrong_key() {
-    let mut sealed = sealed(["-k", "alias/backup"]);
+    let sealed = sealed(["-k", "alias/backup"]);
     // The first character of the body.
     let arguments = sealed.windows(2).position(|w| w == b"->").unwrap();
     let body = arguments + sealed[arguments..].iter().position(|b| *b == b'\n').unwrap() + 1;
-    sealed[body] = if sealed[body] == b'A' { b'B' } else { b'A' };
-    let finished = with_kms(["open", "-k", "alias/backup"]).input(sealed).run();
+    let finished = with_kms(["open", "-k", "alias/backup"]).input(altered(&sealed, body)).run();
     finished
         .fails(4, "is not authentic: KMS gave its data key, but that does not open it", "")
         .writes_nothing();

@@ -34,6 +34,13 @@ pub fn bytes(len: usize) -> Vec<u8> {
     .collect()
 }
 
+/// With another byte at `at`; in base64, it is another digit.
+pub fn altered(bytes: &[u8], at: usize) -> Vec<u8> {
+    let mut altered = bytes.to_vec();
+    altered[at] = if altered[at] == b'A' { b'B' } else { b'A' };
+    altered
+}
+
 /// envpipe with `args`, in an environment that has nothing of the one that the tests run in.
 pub fn envpipe<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Run {
     Run::new(ENVPIPE, args)
