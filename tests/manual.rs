@@ -1,6 +1,7 @@
-//! The manual and `--help` speak of the same options.
+//! What is written about envpipe, held against the program and its tests.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use crate::support::{ENVPIPE, Run};
 
@@ -41,4 +42,42 @@ fn the_manual_shows_the_known_answer_of_the_format() {
     ] {
         assert!(format.contains(value), "{value}");
     }
+}
+
+#[test]
+fn every_promise_of_the_security_policy_names_tests_and_they_exist() {
+    let section = include_str!("../SECURITY.md").split("\n## ").nth(1).unwrap();
+    let mut promises: Vec<String> = Vec::new();
+    for line in section.lines() {
+        match promises.last_mut() {
+            _ if line.starts_with(|c: char| c.is_ascii_digit()) => promises.push(line.to_owned()),
+            Some(promise) if line.starts_with("   ") => promise.push_str(line),
+            _ => {}
+        }
+    }
+    assert!(promises.len() > 10, "{promises:?}");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let code = sources(&root.join("src")) + &sources(&root.join("tests"));
+    for promise in promises {
+        let words = promise.split('`').skip(1).step_by(2);
+        let tests: Vec<_> = words.filter(|word| word.matches('_').count() > 1).collect();
+        assert!(!tests.is_empty(), "no test holds: {promise}");
+        for test in tests {
+            assert!(code.contains(&format!("fn {test}(")), "there is no test {test}");
+        }
+    }
+}
+
+/// All the Rust below a folder.
+fn sources(folder: &Path) -> String {
+    let mut text = String::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        match path.extension() {
+            _ if path.is_dir() => text += &sources(&path),
+            Some(extension) if extension == "rs" => text += &std::fs::read_to_string(path).unwrap(),
+            _ => {}
+        }
+    }
+    text
 }
