@@ -1,6 +1,9 @@
 PREFIX = /usr/local
 BINDIR = $(DESTDIR)$(PREFIX)/bin
 MANDIR = $(DESTDIR)$(PREFIX)/share/man
+BASHDIR = $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+ZSHDIR = $(DESTDIR)$(PREFIX)/share/zsh/site-functions
+FISHDIR = $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
 ENVPIPE = target/release/envpipe
 CARGO_DENY = target/tools/bin/cargo-deny
 CARGO_FUZZ = target/tools/bin/cargo-fuzz
@@ -67,3 +70,7 @@ install: $(ENVPIPE)
 	install -m 755 $(ENVPIPE) $(BINDIR)
 	install -m 644 man/envpipe.1 $(MANDIR)/man1
 	install -m 644 man/envpipe.5 $(MANDIR)/man5
+	install -d $(BASHDIR) $(ZSHDIR) $(FISHDIR)
+	$(ENVPIPE) completion bash > $(BASHDIR)/envpipe
+	$(ENVPIPE) completion zsh > $(ZSHDIR)/_envpipe
+	$(ENVPIPE) completion fish > $(FISHDIR)/envpipe.fish

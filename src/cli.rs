@@ -4,6 +4,7 @@
 //! the same table come the help (`help`) and the completions. Nothing here reads the environment: `main` gives it
 //! `ENVPIPE_KEY`.
 
+mod completion;
 mod help;
 mod keygen;
 mod open;
@@ -53,7 +54,8 @@ struct Subcommand {
 }
 
 /// All of them, in the order in which help lists them.
-const SUBCOMMANDS: &[Subcommand] = &[seal::SUBCOMMAND, open::SUBCOMMAND, keygen::SUBCOMMAND];
+const SUBCOMMANDS: &[Subcommand] =
+    &[seal::SUBCOMMAND, open::SUBCOMMAND, keygen::SUBCOMMAND, completion::SUBCOMMAND];
 
 impl Subcommand {
     fn by_name(name: &OsStr) -> Result<&'static Self, Error> {
@@ -67,7 +69,7 @@ impl Subcommand {
     }
 
     /// Its options, and that for help.
-    fn options(&self) -> impl Iterator<Item = &Opt> {
+    fn options(&self) -> impl Iterator<Item = &'static Opt> {
         self.options.iter().chain([&HELP])
     }
 }
@@ -78,6 +80,7 @@ enum Operands {
     None,
     File,
     FileOrCommand,
+    Shell,
 }
 
 impl Operands {
@@ -86,6 +89,7 @@ impl Operands {
             Self::None => "",
             Self::File => "[FILE]",
             Self::FileOrCommand => "[FILE | -- COMMAND [ARG]...]",
+            Self::Shell => "bash|zsh|fish",
         }
     }
 
@@ -93,7 +97,7 @@ impl Operands {
     fn most(self) -> usize {
         match self {
             Self::None => 0,
-            Self::File | Self::FileOrCommand => 1,
+            Self::File | Self::FileOrCommand | Self::Shell => 1,
         }
     }
 }

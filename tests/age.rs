@@ -6,7 +6,7 @@ use std::str::FromStr;
 use age::armor::{ArmoredReader, ArmoredWriter, Format};
 
 use crate::support::emulator::{emulator, with_kms};
-use crate::support::{Run, bytes, envpipe, folder, identity};
+use crate::support::{Run, bytes, envpipe, folder, has, identity};
 
 #[test]
 fn the_age_crate_opens_what_envpipe_seals() {
@@ -48,19 +48,9 @@ fn envpipe_opens_what_the_age_crate_seals() {
     }
 }
 
-/// Whether stock age is there; where it is not, the test says so, and in CI it fails.
-fn has_age(test: &str) -> bool {
-    let found = std::process::Command::new("age").arg("--version").output().is_ok();
-    assert!(found || std::env::var_os("CI").is_none(), "CI has no age (Debian's package age)");
-    if !found {
-        eprintln!("{test}: LEFT OUT, for age is not installed (Debian's package age)");
-    }
-    found
-}
-
 #[test]
 fn stock_age_breaks_the_glass_of_a_stream_under_kms() {
-    if !has_age("stock_age_breaks_the_glass_of_a_stream_under_kms") {
+    if !has("age") {
         return;
     }
     let folder = folder();
@@ -74,7 +64,7 @@ fn stock_age_breaks_the_glass_of_a_stream_under_kms() {
 
 #[test]
 fn envpipe_opens_what_stock_age_seals() {
-    if !has_age("envpipe_opens_what_stock_age_seals") {
+    if !has("age") {
         return;
     }
     let folder = folder();
@@ -88,7 +78,7 @@ fn envpipe_opens_what_stock_age_seals() {
 
 #[test]
 fn age_keygen_reads_the_identities_of_keygen() {
-    if !has_age("age_keygen_reads_the_identities_of_keygen") {
+    if !has("age") {
         return;
     }
     let folder = folder();

@@ -3,16 +3,9 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use crate::support::{ENVPIPE, Run};
+use crate::support::{help, subcommands};
 
 const MANUAL: &str = include_str!("../man/envpipe.1");
-
-/// The long options in the help of a subcommand.
-fn help(subcommand: &str) -> BTreeSet<String> {
-    let text = String::from_utf8(Run::new(ENVPIPE, ["help", subcommand]).ok()).unwrap();
-    let lines = text.lines().filter(|line| line.trim_start().starts_with('-'));
-    lines.map(|line| line.split("--").nth(1).unwrap().split([' ', '\n']).next().unwrap().to_owned()).collect()
-}
 
 /// The long options in the section of a subcommand.
 fn manual(subcommand: &str) -> BTreeSet<String> {
@@ -24,11 +17,11 @@ fn manual(subcommand: &str) -> BTreeSet<String> {
 
 #[test]
 fn the_manual_has_the_options_that_help_has() {
-    for subcommand in ["seal", "open", "keygen"] {
-        let mut help = help(subcommand);
+    for subcommand in subcommands() {
+        let mut help = help(&subcommand);
         // Said once, in front of the subcommands.
         assert!(help.remove("help"));
-        assert_eq!(manual(subcommand), help, "{subcommand}");
+        assert_eq!(manual(&subcommand), help, "{subcommand}");
     }
 }
 

@@ -4,7 +4,7 @@ pub mod emulator;
 pub mod memory;
 pub mod python;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::io::Write;
 use std::path::Path;
@@ -149,4 +149,32 @@ pub fn identity(folder: &TempDir) -> (String, String) {
     let path = folder.path().join("identity").to_str().unwrap().to_owned();
     let stderr = envpipe(["keygen", "-o", &path]).run().stderr();
     (path, stderr.trim().strip_prefix("Public key: ").unwrap().to_owned())
+}
+
+/// Whether a program that a test needs is there; where it is not, the test says so, and in CI it fails.
+pub fn has(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap();
+    let found = std::env::split_paths(&path).any(|folder| folder.join(program).exists());
+    assert!(found || std::env::var_os("CI").is_none(), "CI has no {program}");
+    if !found {
+        let test = std::thread::current().name().unwrap_or_default().to_owned();
+        // Past the capture of a test's output.
+        let _ = writeln!(std::io::stderr(), "{test}: left out: there is no {program}");
+    }
+    found
+}
+
+/// The subcommands that help lists.
+pub fn subcommands() -> Vec<String> {
+    let text = String::from_utf8(Run::new(ENVPIPE, ["--help"]).ok()).unwrap();
+    let list = text.split("\ncommands:\n").nth(1).unwrap().split("\n\n").next().unwrap();
+    let names = list.lines().map(|line| line.split_whitespace().next().unwrap());
+    names.filter(|name| *name != "help").map(str::to_owned).collect()
+}
+
+/// The long options in the help of a subcommand.
+pub fn help(subcommand: &str) -> BTreeSet<String> {
+    let text = String::from_utf8(Run::new(ENVPIPE, ["help", subcommand]).ok()).unwrap();
+    let lines = text.lines().filter(|line| line.trim_start().starts_with('-'));
+    lines.map(|line| line.split("--").nth(1).unwrap().split([' ', '\n']).next().unwrap().to_owned()).collect()
 }
