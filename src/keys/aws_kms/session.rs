@@ -1,0 +1,96 @@
+//! A run of KMS calls: the configuration, the credentials, and the time that it may take.
+//!
+//! Region, credentials, endpoint and retries come from the environment and the AWS configuration files, as everywhere in
+//! AWS. What is asked of KMS is not known here.
+
+use std::time::Duration;
+
+use aws_config::meta::region::RegionProviderChain;
+use aws_config::{BehaviorVersion, Region, SdkConfig, environment, profile, timeout::TimeoutConfig};
+use aws_sdk_kms::config::{ProvideCredentials, SharedCredentialsProvider};
+use tokio::time::{Instant, timeout_at};
+
+use super::fault::no_credentials;
+use crate::error::KmsFault;
+use crate::keys::kms_key::KmsKey;
+
+/// Everything between the start and the last answer of KMS, in seconds.
+const LIMIT: u64 = 25;
+/// One attempt of a call; the SDK makes three, or as many as AWS_MAX_ATTEMPTS says.
+const ATTEMPT_LIMIT: u64 = 6;
+/// Making the connection for it.
+const CONNECT_LIMIT: u64 = 3;
+
+/// The AWS configuration, and by when all calls have to be done.
+#[derive(Clone)]
+pub(super) struct Session {
+    config: SdkConfig,
+    deadline: Instant,
+}
+
+impl Session {
+    /// The configuration that these keys need; from here on, the time runs.
+    pub(super) async fn load(keys: &[KmsKey]) -> Self {
+        let deadline = Instant::now() + Duration::from_secs(LIMIT);
+        // The instance metadata service is asked for a region only where nothing else has one: without it, it is slow.
+        let configured =
+            RegionProviderChain::first_try(environment::EnvironmentVariableRegionProvider::new())
+                .or_else(profile::ProfileFileRegionProvider::new());
+        let all_named = keys.iter().all(|key| key.region().is_some());
+        let region = match keys.iter().find_map(KmsKey::region) {
+            Some(region) if all_named => configured.or_else(Region::new(region.to_owned())),
+            _ => configured.or_else(aws_config::imds::region::ImdsRegionProvider::builder().build()),
+        };
+        let timeouts = TimeoutConfig::builder()
+            .connect_timeout(Duration::from_secs(CONNECT_LIMIT))
+            .operation_attempt_timeout(Duration::from_secs(ATTEMPT_LIMIT))
+            .build();
+        let config = aws_config::defaults(BehaviorVersion::latest())
+            .region(region)
+            .timeout_config(timeouts)
+            .load()
+            .await;
+        Self { config, deadline }
+    }
+
+    /// Finds credentials, once for all calls.
+    pub(super) async fn log_in(self) -> Result<Self, KmsFault> {
+        let provider = self
+            .config
+            .credentials_provider()
+            .ok_or_else(|| KmsFault::NoCredentials("the AWS configuration allows none".into()))?;
+        let credentials = self
+            .within_limit(provider.provide_credentials())
+            .await
+            .map_err(|_| KmsFault::NoCredentials(format!("none were found within {LIMIT} s")))?
+            .map_err(|error| KmsFault::NoCredentials(no_credentials(&error)))?;
+        let provider = SharedCredentialsProvider::new(credentials);
+        let config = self.config.into_builder().credentials_provider(provider).build();
+        Ok(Self { config, deadline: self.deadline })
+    }
+
+    /// The region that a key is looked up in: its ARN's own, else the configured one.
+    pub(super) fn region(&self, key: &KmsKey) -> Option<String> {
+        key.region().or_else(|| Some(self.config.region()?.as_ref())).map(str::to_owned)
+    }
+
+    /// A client for a region.
+    pub(super) fn client(&self, region: Option<&str>) -> Result<aws_sdk_kms::Client, KmsFault> {
+        let region = Region::new(region.ok_or(KmsFault::NoRegion)?.to_owned());
+        let config = aws_sdk_kms::config::Builder::from(&self.config).region(region).build();
+        Ok(aws_sdk_kms::Client::from_conf(config))
+    }
+
+    /// With a fair share of the time that is left for this many calls, so that a region that is down leaves time for the rest.
+    pub(super) fn share(&self, calls: usize) -> Self {
+        let now = Instant::now();
+        let left = self.deadline.saturating_duration_since(now);
+        let calls = u32::try_from(calls).unwrap_or(u32::MAX);
+        Self { config: self.config.clone(), deadline: now + left / calls }
+    }
+
+    /// The result of a step, if it comes in time.
+    pub(super) async fn within_limit<T>(&self, step: impl Future<Output = T>) -> Result<T, KmsFault> {
+        timeout_at(self.deadline, step).await.map_err(|_| KmsFault::TimedOut)
+    }
+}
