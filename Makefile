@@ -5,8 +5,11 @@ BASHDIR = $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 ZSHDIR = $(DESTDIR)$(PREFIX)/share/zsh/site-functions
 FISHDIR = $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
 ENVPIPE = target/release/envpipe
-CARGO_DENY = target/tools/bin/cargo-deny
-CARGO_FUZZ = target/tools/bin/cargo-fuzz
+TOOLS = target/tools/bin
+# Their versions.
+cargo-deb = 3.8.0
+cargo-deny = 0.20.2
+cargo-fuzz = 0.13.2
 FUZZ_FLAGS = --sanitizer none --codegen-units 16 --target-dir target/fuzz
 # Of fuzzing, for each target.
 SECONDS = 600
@@ -15,7 +18,7 @@ SIZE = 64G
 
 all: $(ENVPIPE)
 
-.PHONY: all $(ENVPIPE) demo test fuzz soak bench lint install
+.PHONY: all $(ENVPIPE) demo test test-packages fuzz soak bench lint install deb completion
 $(ENVPIPE):
 	cargo build --release --locked
 
@@ -33,15 +36,12 @@ test:
 
 # Every fuzz target for so many SECONDS, from seeds and from what earlier runs found. With stable Rust: there is no sanitizer,
 # and none is needed where unsafe code is forbidden.
-fuzz: $(CARGO_FUZZ)
+fuzz: $(TOOLS)/cargo-fuzz
 	python3 fuzz/seeds.py fuzz/corpus
-	$(CARGO_FUZZ) build $(FUZZ_FLAGS)
-	set -e; for target in $$($(CARGO_FUZZ) list); do \
-	    $(CARGO_FUZZ) run $(FUZZ_FLAGS) $$target -- -max_total_time=$(SECONDS) -timeout=10 -print_final_stats=1; \
+	$(TOOLS)/cargo-fuzz build $(FUZZ_FLAGS)
+	set -e; for target in $$($(TOOLS)/cargo-fuzz list); do \
+	    $(TOOLS)/cargo-fuzz run $(FUZZ_FLAGS) $$target -- -max_total_time=$(SECONDS) -timeout=10 -print_final_stats=1; \
 	done
-
-$(CARGO_FUZZ):
-	cargo install --locked --root target/tools --version 0.13.2 cargo-fuzz
 
 # A stream of this SIZE through seal and open: it comes back as it was, and memory stays flat.
 soak: $(ENVPIPE)
@@ -53,24 +53,38 @@ bench: $(ENVPIPE)
 	python3 benches/peers.py $(ENVPIPE)
 
 # What the code, the manual and the dependencies must be; needs mandoc and shellcheck.
-lint: $(CARGO_DENY)
+lint: $(TOOLS)/cargo-deny
 	cargo fmt --check
 	cargo fmt --check --manifest-path fuzz/Cargo.toml
 	cargo clippy --locked --all-targets -- -D warnings
 	mandoc -T lint -W warning man/envpipe.1 man/envpipe.5
-	shellcheck .ci/run
-	$(CARGO_DENY) --offline --locked check --hide-inclusion-graph -D warnings licenses bans sources
+	shellcheck .ci/run tests/packages.sh
+	$(TOOLS)/cargo-deny --offline --locked check --hide-inclusion-graph -D warnings licenses bans sources
 
-$(CARGO_DENY):
-	cargo install --locked --root target/tools --version 0.20.2 cargo-deny
-	cargo fetch --locked
-
-install: $(ENVPIPE)
-	install -d $(BINDIR) $(MANDIR)/man1 $(MANDIR)/man5
+install: $(ENVPIPE) completion
+	install -d $(BINDIR) $(MANDIR)/man1 $(MANDIR)/man5 $(BASHDIR) $(ZSHDIR) $(FISHDIR)
 	install -m 755 $(ENVPIPE) $(BINDIR)
 	install -m 644 man/envpipe.1 $(MANDIR)/man1
 	install -m 644 man/envpipe.5 $(MANDIR)/man5
-	install -d $(BASHDIR) $(ZSHDIR) $(FISHDIR)
-	$(ENVPIPE) completion bash > $(BASHDIR)/envpipe
-	$(ENVPIPE) completion zsh > $(ZSHDIR)/_envpipe
-	$(ENVPIPE) completion fish > $(FISHDIR)/envpipe.fish
+	install -m 644 target/completion/envpipe $(BASHDIR)
+	install -m 644 target/completion/_envpipe $(ZSHDIR)
+	install -m 644 target/completion/envpipe.fish $(FISHDIR)
+
+# A Debian package, in target/debian.
+deb: $(ENVPIPE) completion $(TOOLS)/cargo-deb
+	PATH=$(TOOLS):$$PATH cargo deb --no-build --locked
+
+# What `make install`, the Debian package and the crate hold, and that it works there; needs dpkg and fakeroot.
+test-packages: deb
+	tests/packages.sh
+
+completion: $(ENVPIPE)
+	install -d target/completion
+	$(ENVPIPE) completion bash > target/completion/envpipe
+	$(ENVPIPE) completion zsh > target/completion/_envpipe
+	$(ENVPIPE) completion fish > target/completion/envpipe.fish
+
+# Unoptimized: they run for seconds, and every fresh machine builds them.
+$(TOOLS)/%:
+	cargo install --debug --locked --root target/tools $*@$($*)
+	cargo fetch --locked
