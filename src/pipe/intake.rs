@@ -36,8 +36,8 @@ pub struct Intake {
 enum Kind {
     /// Read in turn. What one worker read beyond its batch is carried to the next.
     Stream(Mutex<Stream>),
-    /// A regular file: every worker reads its own part, at any time.
-    File { file: File, start: u64, turns: AtomicU64, name: String },
+    /// A regular file, of `len` bytes when it was begun: every worker reads its own part, at any time.
+    File { file: File, start: u64, len: u64, turns: AtomicU64, name: String },
 }
 
 struct Stream {
@@ -52,7 +52,9 @@ impl Intake {
     /// Batches of chunks of `chunk_len` bytes of what `source` has yet to give.
     pub fn new(source: Box<dyn Source>, chunk_len: usize) -> Self {
         let kind = match source.as_file() {
-            Some((file, start, name)) => Kind::File { file, start, turns: AtomicU64::new(0), name },
+            Some((file, start, name)) => {
+                Kind::File { start, len: file_len(&file), turns: AtomicU64::new(0), name, file }
+            }
             None => Kind::Stream(Mutex::new(Stream {
                 source,
                 carry: Vec::with_capacity(chunk_len + 1),
@@ -76,19 +78,21 @@ impl Intake {
             Kind::Stream(stream) => {
                 stream.lock().unwrap_or_else(PoisonError::into_inner).take(buffer, self.chunk_len)
             }
-            Kind::File { file, start, turns, name } => {
+            Kind::File { file, start, len: begun, turns, name } => {
                 let turn = turns.fetch_add(1, Ordering::Relaxed);
                 let offset = start + turn * (buffer.len() as u64 - 1);
                 let (len, mut error) = match read_at(file, offset, buffer) {
                     Ok(len) => (len, None),
                     Err(source) => (0, Some(Error::Io { verb: "read", what: name.clone(), source })),
                 };
-                if len == 0 && turn > 0 && error.is_none() {
-                    // The worker before saw a byte here, or has the end, and then nobody hears of this.
+                let end = len < buffer.len();
+                // The worker before saw a byte where nothing is, or has the end, and then nobody hears of this. A file in /sys
+                // never had the length that it says it has.
+                let cut_off = len == 0 && turn > 0 || end && file_len(file) < *begun;
+                if cut_off && error.is_none() {
                     let source = io::Error::other("it was cut off while it was read");
                     error = Some(Error::Io { verb: "read", what: name.clone(), source });
                 }
-                let end = len < buffer.len();
                 if end && error.is_none() {
                     // As reading would have left it. A pipe-like file cannot be here, and others can seek.
                     let _ = (&*file).seek(SeekFrom::Start(offset + len as u64));
@@ -130,6 +134,11 @@ impl Stream {
         self.index += (ready / chunk_len) as u64;
         Some((batch, error))
     }
+}
+
+/// The length that a file says it has, in bytes.
+fn file_len(file: &File) -> u64 {
+    file.metadata().map_or(0, |metadata| metadata.len())
 }
 
 /// Reads until `buffer` is full or the file ends.
