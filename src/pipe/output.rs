@@ -6,6 +6,8 @@ use std::os::fd::AsFd;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use nix::fcntl::{AT_FDCWD, AtFlags};
+use nix::unistd::{AccessFlags, faccessat};
 use tempfile::NamedTempFile;
 
 use super::input::Input;
@@ -87,13 +89,24 @@ impl Output {
             Mode::Umask => Permissions::from_mode(0o666),
             Mode::Private => Permissions::from_mode(0o600),
         };
+        if existing == Existing::Keep && fs::symlink_metadata(path).is_ok() {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
         let (path, permissions) = match fs::metadata(path) {
-            Ok(_) if existing == Existing::Keep => return Err(io::ErrorKind::AlreadyExists.into()),
             // To replace a device by a file of its name is never what was meant.
             Ok(old) if !old.is_file() => return Ok(Place::Open(File::options().write(true).open(path)?)),
-            // Through a symbolic link, to keep it; and with the mode that somebody gave the old one.
-            Ok(old) => (fs::canonicalize(path)?, Some(Permissions::from_mode(old.mode() & 0o777))),
-            Err(_) => (path.to_owned(), None),
+            Ok(old) => {
+                // The system would let it be replaced by whoever may write to its folder; but somebody protected it.
+                faccessat(AT_FDCWD, path, AccessFlags::W_OK, AtFlags::AT_EACCESS)?;
+                // Through a symbolic link, to keep it; and with the mode that somebody gave the old one.
+                (fs::canonicalize(path)?, Some(Permissions::from_mode(old.mode() & 0o777)))
+            }
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            Err(_) => match fs::read_link(path) {
+                // To where a file shall be, perhaps on another file system.
+                Ok(target) => return Self::file(&folder(path).join(target), mode, existing),
+                Err(_) => (path.to_owned(), None),
+            },
         };
         let name = path.file_name().ok_or(io::ErrorKind::IsADirectory)?;
         let mut prefix = std::ffi::OsString::from(".");
