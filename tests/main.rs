@@ -11,6 +11,7 @@ mod files;
 mod kms;
 mod lengths;
 mod manual;
+mod outside;
 mod pipeline;
 mod producer;
 mod properties;

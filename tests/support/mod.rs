@@ -15,6 +15,11 @@ use tempfile::TempDir;
 /// The program under test.
 pub const ENVPIPE: &str = env!("CARGO_BIN_EXE_envpipe");
 
+/// Whether the tests run as root, who may do everything, and whom nothing is refused.
+pub fn is_root() -> bool {
+    String::from_utf8(Run::new("id", ["-u"]).ok()).unwrap().trim() == "0"
+}
+
 /// A folder that goes away with the test.
 pub fn folder() -> TempDir {
     tempfile::tempdir().unwrap()
