@@ -6,6 +6,7 @@
 
 mod completion;
 mod help;
+mod inspect;
 mod keygen;
 mod open;
 mod option;
@@ -18,6 +19,7 @@ use lexopt::prelude::*;
 use option::{HELP, JOBS, Opt, WANTED_CONTEXT};
 use words::{Words, next, wrong};
 
+pub use inspect::Inspect;
 pub use keygen::Keygen;
 pub use open::Open;
 pub use seal::{Plaintext, Recipients, Seal};
@@ -33,6 +35,8 @@ pub enum Command {
     Seal(Seal),
     /// `open`
     Open(Open),
+    /// `inspect`
+    Inspect(Inspect),
     /// `keygen`
     Keygen(Keygen),
     /// Help or version: a text for standard output.
@@ -55,7 +59,7 @@ struct Subcommand {
 
 /// All of them, in the order in which help lists them.
 const SUBCOMMANDS: &[Subcommand] =
-    &[seal::SUBCOMMAND, open::SUBCOMMAND, keygen::SUBCOMMAND, completion::SUBCOMMAND];
+    &[seal::SUBCOMMAND, open::SUBCOMMAND, inspect::SUBCOMMAND, keygen::SUBCOMMAND, completion::SUBCOMMAND];
 
 impl Subcommand {
     fn by_name(name: &OsStr) -> Result<&'static Self, Error> {

@@ -131,6 +131,11 @@ pub enum Error {
         /// The chunk that is missing.
         chunk: u64,
     },
+    /// The file has so many bytes behind its header, which no whole stream has.
+    CutSomewhere {
+        /// Those bytes.
+        len: u64,
+    },
     /// The input ends in this chunk, which is not authentic as a last one.
     CutOrAltered {
         /// The chunk, from 0.
@@ -185,6 +190,7 @@ impl Error {
             | Self::FileKeyNotAuthentic { .. }
             | Self::Armor { .. }
             | Self::Truncated { .. }
+            | Self::CutSomewhere { .. }
             | Self::CutOrAltered { .. }
             | Self::NotAuthentic { .. }
             | Self::Trailing { .. }
@@ -192,17 +198,10 @@ impl Error {
         }
     }
 
-    /// What and where: lower case, one line, without a full stop. Control characters of what it quotes are escaped, so that
-    /// nothing quoted can pass for another line.
+    /// What and where: lower case, one line, without a full stop. What it quotes is made [`visible`], so that nothing quoted
+    /// can pass for another line.
     pub fn message(&self) -> String {
-        let mut line = String::new();
-        for c in self.words().chars() {
-            match c.is_control() {
-                true => line.extend(c.escape_default()),
-                false => line.push(c),
-            }
-        }
-        line
+        visible(&self.words())
     }
 
     fn words(&self) -> String {
@@ -260,6 +259,9 @@ impl Error {
                 format!(
                     "truncated: the input ends where chunk {chunk} should be, before the stream's last chunk"
                 )
+            }
+            Self::CutSomewhere { len } => {
+                format!("truncated: no whole stream has {len} bytes behind its header")
             }
             Self::CutOrAltered { chunk } => {
                 format!("truncated or altered: the input ends in chunk {chunk}, which is not authentic")
@@ -319,6 +321,7 @@ impl Error {
             Self::Truncated { .. } | Self::CutOrAltered { .. } | Self::HeaderCut => {
                 "fetch it again and compare its size; what was written is only the beginning of the plaintext".into()
             }
+            Self::CutSomewhere { .. } => "fetch it again and compare its size".into(),
             Self::NotAuthentic { .. } => {
                 "fetch it again; what was written is only the beginning of the plaintext, and true as far as it goes".into()
             }
@@ -343,6 +346,27 @@ impl Error {
     }
 }
 
+/// The text in one line, with what would be unseen, or change what is seen around it, escaped.
+pub fn visible(text: &str) -> String {
+    let mut line = String::new();
+    for c in text.chars() {
+        match is_invisible(c) {
+            true => line.extend(c.escape_default()),
+            false => line.push(c),
+        }
+    }
+    line
+}
+
+/// Whether a character controls a terminal, has no width, or changes the direction of those around it.
+pub fn is_invisible(c: char) -> bool {
+    let has_no_width = ['\u{ad}', '\u{61c}', '\u{feff}'].contains(&c)
+        || ('\u{200b}'..='\u{200f}').contains(&c)
+        || ('\u{2028}'..='\u{202e}').contains(&c)
+        || ('\u{2060}'..='\u{206f}').contains(&c);
+    c.is_control() || has_no_width
+}
+
 /// The system's words without Rust's «(os error N)».
 fn reason(error: &io::Error) -> String {
     let text = error.to_string();
@@ -358,7 +382,7 @@ mod tests {
 
     #[test]
     fn a_message_is_one_line_whatever_it_quotes() {
-        let error = Error::Exists { path: "a\nenvpipe: b\u{1b}[2Jé".into() };
-        assert_eq!(error.message(), "a\\nenvpipe: b\\u{1b}[2Jé exists already");
+        let error = Error::Exists { path: "a\nenvpipe: b\u{1b}[2Jé\u{202e}".into() };
+        assert_eq!(error.message(), "a\\nenvpipe: b\\u{1b}[2Jé\\u{202e} exists already");
     }
 }

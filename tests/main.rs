@@ -8,6 +8,7 @@ mod completion;
 mod engine;
 mod failures;
 mod files;
+mod inspect;
 mod kms;
 mod lengths;
 mod manual;

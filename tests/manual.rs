@@ -7,6 +7,15 @@ use crate::support::{help, subcommands};
 
 const MANUAL: &str = include_str!("../man/envpipe.1");
 
+#[test]
+fn the_manual_has_the_subcommands_that_help_has_in_their_order() {
+    let sections = MANUAL.split("\n.Ss envpipe ").skip(1).map(|text| text.lines().next().unwrap());
+    assert_eq!(sections.collect::<Vec<_>>(), subcommands());
+    let synopsis = MANUAL.split(".Sh SYNOPSIS").nth(1).unwrap().split(".Sh ").next().unwrap();
+    let uses = synopsis.split(".Nm envpipe\n.Cm ").skip(1).map(|text| text.lines().next().unwrap());
+    assert_eq!(uses.filter(|name| *name != "help").collect::<Vec<_>>(), subcommands());
+}
+
 /// The long options in the section of a subcommand.
 fn manual(subcommand: &str) -> BTreeSet<String> {
     let section = MANUAL.split(&format!(".Ss envpipe {subcommand}\n")).nth(1).unwrap();

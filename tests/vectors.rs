@@ -13,6 +13,7 @@ use envpipe::keys::x25519::Identity;
 use serde_json::Value;
 
 use crate::support::memory::{Steps, Written};
+use crate::support::{envpipe, folder};
 
 /// Those that are run, and those with a passphrase: if a vector is added, this says so.
 const COUNTS: (usize, usize) = (98, 25);
@@ -53,6 +54,30 @@ fn every_vector_gives_the_verdict_and_the_payload_that_it_expects() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     assert!(passphrase.iter().all(|name| name.starts_with("scrypt")), "{passphrase:?}");
     assert_eq!((run, passphrase.len()), COUNTS);
+}
+
+#[test]
+fn inspect_has_the_plaintext_length_of_every_vector_that_opens() {
+    let folder = folder();
+    let path = folder.path().join("vector");
+    let mut run = 0;
+    for entry in std::fs::read_dir(vectors()).unwrap() {
+        let Some(vector) = parse(&entry.unwrap().path()) else { continue };
+        if vector.expect != "success" {
+            continue;
+        }
+        run += 1;
+        let released = Written::default();
+        let unwrap = |header: &Header| Ok(vector.identities[0].unwrap(&header.stanzas).unwrap().unwrap());
+        let source = Box::new(Steps::new(vector.file.clone(), usize::MAX));
+        open(source, Box::new(released.clone()), unwrap, 1).map(|_| ()).unwrap();
+        std::fs::write(&path, &vector.file).unwrap();
+        let stdout = envpipe(["inspect", "--json", path.to_str().unwrap()]).ok();
+        let report: Value = serde_json::from_slice(&stdout).unwrap();
+        assert_eq!(report["plaintext_length"], released.take().len(), "{}", vector.name);
+        assert_eq!(report["armor"], vector.armored, "{}", vector.name);
+    }
+    assert!(run > 10, "only {run} vectors open");
 }
 
 fn vectors() -> PathBuf {

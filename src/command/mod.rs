@@ -1,5 +1,6 @@
 //! One file a subcommand: what it reads, asks, and writes, in order. No cryptography, no parsing.
 
+pub mod inspect;
 pub mod keygen;
 pub mod open;
 pub mod seal;
@@ -18,6 +19,7 @@ pub fn run(command: Command, warn: &mut dyn FnMut(&Error)) -> Result<(), Error> 
     match command {
         Command::Seal(args) => seal::run(args, warn),
         Command::Open(args) => open::run(args),
+        Command::Inspect(args) => inspect::run(args),
         Command::Keygen(args) => keygen::run(args),
         Command::Print(text) => print(&text),
     }

@@ -75,7 +75,8 @@ impl Context {
         }
     }
 
-    fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
+    /// The user's pairs.
+    pub fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 }

@@ -19,7 +19,9 @@ pub const MAGIC: &[u8] = b"age-encryption.org/";
 /// The first line of a stream that was copied as if it were text.
 pub const CRLF_VERSION_LINE: &[u8] = b"age-encryption.org/v1\r\n";
 
-const VERSION_LINE: &str = "age-encryption.org/v1\n";
+/// The version of the age format that envpipe has.
+pub const VERSION: &str = "age-encryption.org/v1";
+
 const MAC_LEN: usize = 32;
 
 /// A header that was read. Only [`Header::authenticate`] says whether it is what the sealer wrote.
@@ -27,6 +29,8 @@ const MAC_LEN: usize = 32;
 pub struct Header {
     /// One for each recipient.
     pub stanzas: Vec<Stanza>,
+    /// Its length in bytes.
+    pub len: usize,
     /// The text that the MAC covers: up to and including `---`.
     covered: Vec<u8>,
     mac: [u8; MAC_LEN],
@@ -52,7 +56,7 @@ impl Header {
         });
         let mut parse = || {
             let version = lines.next().unwrap_or_default();
-            if version != VERSION_LINE.trim_end().as_bytes() {
+            if version != VERSION.as_bytes() {
                 return Err("another version of the age format than v1");
             }
             let mut stanzas = Vec::new();
@@ -72,12 +76,12 @@ impl Header {
         };
         let (stanzas, mac) = parse().map_err(|why| Error::Header { line: number, why })?;
         let covered = bytes[..bytes.len() - " \n".len() - base64::encode(&mac).len()].to_vec();
-        Ok(Self { stanzas, covered, mac })
+        Ok(Self { stanzas, len: bytes.len(), covered, mac })
     }
 
     /// The text of a header with these stanzas, of which there is at least one.
     pub fn encode(stanzas: &[Stanza], file_key: &FileKey) -> String {
-        let mut text = VERSION_LINE.to_owned();
+        let mut text = format!("{VERSION}\n");
         for stanza in stanzas {
             stanza.encode(&mut text);
         }
@@ -115,6 +119,7 @@ mod tests {
         let (text, file_key) = example();
         let header = Header::parse(text.as_bytes()).unwrap();
         assert_eq!(header.stanzas.len(), 2);
+        assert_eq!(header.len, text.len());
         assert!(header.authenticate(&file_key).is_ok());
         assert!(header.authenticate(&FileKey::from_slice(b"yellow submarine").unwrap()).is_err());
     }

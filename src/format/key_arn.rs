@@ -17,6 +17,11 @@ impl KeyArn {
         &self.text[self.region.clone()]
     }
 
+    /// The account that the key belongs to, 12 digits.
+    pub fn account(&self) -> &str {
+        &self.text[self.region.end + ":".len()..self.id - ":key/".len()]
+    }
+
     /// The key's id: a UUID, or `mrk-` and 32 hex digits.
     pub fn id(&self) -> &str {
         &self.text[self.id..]
@@ -69,7 +74,8 @@ mod tests {
     fn an_arn_falls_into_its_parts() {
         let text = "arn:aws-us-gov:kms:us-gov-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab";
         let arn: KeyArn = text.parse().unwrap();
-        assert_eq!((arn.region(), arn.id()), ("us-gov-west-1", "1234abcd-12ab-34cd-56ef-1234567890ab"));
+        assert_eq!((arn.region(), arn.account()), ("us-gov-west-1", "111122223333"));
+        assert_eq!(arn.id(), "1234abcd-12ab-34cd-56ef-1234567890ab");
         assert_eq!(arn.to_string(), text);
     }
 

@@ -80,7 +80,8 @@ impl KmsStanza {
         Ok(parsed)
     }
 
-    fn parse(stanza: &Stanza) -> Result<Self, &'static str> {
+    /// Parses one stanza of this kind, or says what is wrong with it.
+    pub fn parse(stanza: &Stanza) -> Result<Self, &'static str> {
         let [_, key, salt, context @ ..] = &stanza.args[..] else {
             return Err("it has fewer than three arguments");
         };

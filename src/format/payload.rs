@@ -22,6 +22,19 @@ pub const TAG_LEN: usize = 16;
 /// Sealed bytes of every chunk but the last.
 pub const SEALED_CHUNK_LEN: usize = CHUNK_LEN + TAG_LEN;
 
+/// Bytes of all the chunks of a stream with `plain` bytes of plaintext; None where that is more than 2^64.
+pub fn sealed_len(plain: u64) -> Option<u64> {
+    let chunks = plain.div_ceil(CHUNK_LEN as u64).max(1);
+    plain.checked_add(chunks * TAG_LEN as u64)
+}
+
+/// Bytes of plaintext in a stream whose chunks have `sealed` bytes altogether; None where no whole stream has as many.
+pub fn plain_len(sealed: u64) -> Option<u64> {
+    let chunks = sealed.div_ceil(SEALED_CHUNK_LEN as u64);
+    let plain = sealed.checked_sub(chunks * TAG_LEN as u64)?;
+    (sealed_len(plain) == Some(sealed)).then_some(plain)
+}
+
 /// Whether a chunk ends its stream; its nonce says so, and so it cannot be changed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Last {
@@ -169,6 +182,26 @@ mod tests {
             let behind = if last == Last::Yes { Behind::End } else { Behind::More };
             assert_eq!(open(index, behind, &expected), ("none".into(), len), "chunk {index} of {len} bytes");
         }
+    }
+
+    #[test]
+    fn the_length_of_a_stream_is_that_of_its_chunks() {
+        // Every length that a whole stream of up to three chunks can have, made a chunk at a time.
+        let whole = (0..3).flat_map(|full| (0..=CHUNK_LEN).map(move |last| (full, last)));
+        let whole = whole.filter(|(full, last)| *full == 0 || *last > 0);
+        let mut plain_of = std::collections::BTreeMap::new();
+        for (full, last) in whole {
+            let sealed = full * (CHUNK_LEN + TAG_LEN) + last + TAG_LEN;
+            let plain = full * CHUNK_LEN + last;
+            plain_of.insert(sealed as u64, plain as u64);
+            assert_eq!(sealed_len(plain as u64), Some(sealed as u64), "{plain} bytes of plaintext");
+        }
+        for sealed in 0..=3 * SEALED_CHUNK_LEN as u64 {
+            assert_eq!(plain_len(sealed), plain_of.get(&sealed).copied(), "{sealed} bytes");
+        }
+        assert_eq!(sealed_len(u64::MAX), None);
+        assert_eq!(plain_len(u64::MAX), None);
+        assert_eq!(sealed_len(1 << 40), Some((1 << 40) + 16 * (1 << 24)));
     }
 
     #[test]

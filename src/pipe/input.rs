@@ -65,6 +65,12 @@ impl Input {
         &self.file
     }
 
+    /// How many bytes there are to read, where the system knows: in a regular file.
+    pub fn rest_len(&self) -> Option<u64> {
+        let (file, offset, _) = self.as_file()?;
+        Some(file.metadata().ok()?.len().saturating_sub(offset))
+    }
+
     /// What it is called in messages.
     pub fn name(&self) -> &str {
         &self.name
@@ -129,11 +135,41 @@ impl<S: Source> Source for Unread<S> {
     }
 }
 
+/// A source that is read a byte at a time, so that what nobody needed is left to others who read the same pipe. Only its
+/// first bytes come at once, by which what is no stream at all is told apart.
+pub struct ByByte<S> {
+    source: S,
+    begun: bool,
+}
+
+/// Bytes that come at once; every header is longer, and so is the first line of armor.
+const START_LEN: usize = 32;
+
+impl<S: Source> ByByte<S> {
+    /// From where `source` is, which is its beginning.
+    pub fn new(source: S) -> Self {
+        Self { source, begun: false }
+    }
+}
+
+impl<S: Source> Source for ByByte<S> {
+    fn read(&mut self, buf: &mut [u8]) -> Result<usize, Error> {
+        let len = if std::mem::replace(&mut self.begun, true) { 1 } else { START_LEN };
+        let len = len.min(buf.len());
+        self.source.read(&mut buf[..len])
+    }
+}
+
 /// How much white space before armor is looked through, in bytes; as much as age does.
 const MAX_LEADING_SPACE: usize = 1024;
 
 /// The bytes of `source`, with armor taken off where it begins with armor.
-pub fn dearmored(mut source: impl Source + 'static) -> Result<Box<dyn Source>, Error> {
+pub fn dearmored(source: impl Source + 'static) -> Result<Box<dyn Source>, Error> {
+    detect_armor(source).map(|(_, source)| source)
+}
+
+/// Whether `source` begins with armor, and its bytes with that taken off.
+pub fn detect_armor(mut source: impl Source + 'static) -> Result<(bool, Box<dyn Source>), Error> {
     let mut start = Vec::new();
     let mut buf = [0; MAX_LEADING_SPACE];
     let armored = loop {
@@ -151,7 +187,7 @@ pub fn dearmored(mut source: impl Source + 'static) -> Result<Box<dyn Source>, E
         }
     };
     let source = Unread::new(start, source);
-    Ok(match armored {
+    let source: Box<dyn Source> = match armored {
         false => Box::new(source),
         true => Box::new(Dearmor {
             source,
@@ -160,7 +196,8 @@ pub fn dearmored(mut source: impl Source + 'static) -> Result<Box<dyn Source>, E
             bytes: Vec::new(),
             given: 0,
         }),
-    })
+    };
+    Ok((armored, source))
 }
 
 /// The bytes of an armored source.
