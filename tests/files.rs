@@ -223,9 +223,14 @@ fn a_signal_that_is_ignored_stays_ignored() {
 
 /// Runs envpipe on a terminal of its own; what it printed there.
 fn on_a_terminal(args: &[&str]) -> (i32, String) {
+    on_a_terminal_run(&[&[ENVPIPE], args].concat())
+}
+
+/// The same of any program.
+fn on_a_terminal_run(command: &[&str]) -> (i32, String) {
     let script = "import os, pty, sys\nsys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))";
-    let args = [&["-c", script, ENVPIPE], args].concat();
-    let finished = Run::new("python3", args).run();
+    let args = [&["-c", script], command].concat();
+    let finished = Run::new("python3", args).env("TERM", "xterm").run();
     (finished.0.status.code().unwrap(), String::from_utf8_lossy(&finished.0.stdout).into_owned())
 }
 
@@ -289,4 +294,32 @@ fn a_file_of_keys_that_is_none_is_refused_without_being_shown() {
     }
     let finished = envpipe(["open", "-i", "none"]).within(folder.path()).run();
     finished.fails(1, "cannot read none: no such file or directory", "");
+}
+
+#[test]
+fn progress_is_shown_on_a_terminal_and_nowhere_else() {
+    let folder = folder();
+    let (identity, _) = identity(&folder);
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    fs::write(path("plain"), bytes(3 << 20)).unwrap();
+    for (command, from, to) in [("seal", "plain", "sealed"), ("open", "sealed", "opened")] {
+        let args = [command, "--progress", "-i", &identity, "-o", &path(to), &path(from)];
+        let (status, printed) = on_a_terminal(&args);
+        assert_eq!(status, 0, "{printed}");
+        assert!(
+            printed.contains("3.00 MiB of 3.00 MiB (100 %), ") && printed.contains("iB/s, "),
+            "{printed}"
+        );
+        let finished = envpipe(args).run();
+        assert_eq!((finished.0.status.code(), finished.stderr()), (Some(0), String::new()));
+    }
+    assert!(fs::read(path("opened")).unwrap() == bytes(3 << 20));
+    // Of what comes by a pipe, the length is not known; and a terminal that gets the plaintext is not drawn on.
+    let script = format!("cat {} | {ENVPIPE} open --progress -i {identity} > /dev/null", path("sealed"));
+    let (_, printed) = on_a_terminal_run(&["sh", "-c", &script]);
+    assert!(printed.contains("3.00 MiB, ") && !printed.contains('%'), "{printed}");
+    fs::write(path("short"), "plain").unwrap();
+    envpipe(["seal", "-i", &identity, "-o", &path("sealed"), &path("short")]).ok();
+    let (_, printed) = on_a_terminal(&["open", "--progress", "-i", &identity, &path("sealed")]);
+    assert_eq!(printed, "plain");
 }

@@ -92,5 +92,9 @@ pub const OUTPUT: Opt = Opt::value(
     "write to FILE, which is replaced only on success;\n'-' is standard output",
 );
 
+/// How far it is.
+pub const PROGRESS: Opt =
+    Opt::switch("progress", None, "show how far it is, where standard error is a terminal");
+
 /// Help; every subcommand has it.
 pub const HELP: Opt = Opt::switch("help", Some('h'), "print this help");

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use super::option::{ARMOR, CONTEXT, IDENTITY, JOBS, KEY, OUTPUT, Opt, RECIPIENT, RECIPIENTS_FILE};
+use super::option::{ARMOR, CONTEXT, IDENTITY, JOBS, KEY, OUTPUT, Opt, PROGRESS, RECIPIENT, RECIPIENTS_FILE};
 use super::words::Words;
 use super::{Command, Operands, Subcommand, jobs, kms_keys};
 use crate::error::Error;
@@ -19,6 +19,8 @@ pub struct Seal {
     pub armor: bool,
     /// How many workers; None is one a core.
     pub jobs: Option<usize>,
+    /// Whether to show how far it is.
+    pub progress: bool,
     /// None or `-` is standard output.
     pub output: Option<PathBuf>,
     /// What is sealed.
@@ -77,6 +79,7 @@ of a key or alias; default: the keys in ENVPIPE_KEY",
         CONTEXT,
         ARMOR,
         JOBS,
+        PROGRESS,
         OUTPUT.help(
             "\
 write to FILE, which is replaced only on success;
@@ -93,6 +96,7 @@ fn build(words: &Words) -> Result<Command, Error> {
         recipients: recipients(words)?,
         armor: words.has(&ARMOR),
         jobs: jobs(words)?,
+        progress: words.has(&PROGRESS),
         output: words.path(&OUTPUT),
         plaintext: match words.command() {
             Some((program, args)) => Plaintext::Command(program, args),

@@ -11,6 +11,7 @@ use crate::keys::x25519;
 use crate::pipe::header::read_header;
 use crate::pipe::input::{Input, Source, dearmored};
 use crate::pipe::output::{Existing, Mode, Output, Sink};
+use crate::pipe::progress::Progress;
 use crate::pipe::stream::Open;
 use crate::pipe::turnstile;
 
@@ -20,8 +21,12 @@ pub fn run(args: cli::Open) -> Result<(), Error> {
     let input = Input::open(args.input.as_deref())?;
     let output = Output::create(args.output.as_deref(), Mode::Private, Existing::Replace)?;
     output.refuse_as_input(&input)?;
+    let sink: Box<dyn Sink> = match args.progress && !output.is_terminal() {
+        true => Box::new(Progress::new(Box::new(output), &input)),
+        false => Box::new(output),
+    };
     let unwrap = |header: &Header| file_key(header, &identities, &args, aws_kms::unwrap);
-    open(Box::new(input), Box::new(output), unwrap, turnstile::workers(args.jobs))?.commit()
+    open(Box::new(input), sink, unwrap, turnstile::workers(args.jobs))?.commit()
 }
 
 /// Opens `source`, armored or not, with the file key that `unwrap` finds for its header; gives back the sink, to be

@@ -11,6 +11,7 @@ use crate::keys::{Recipient, aws_kms, key_file, random};
 use crate::pipe::input::{Input, Source};
 use crate::pipe::output::{Armored, Existing, Mode, Output, Sink};
 use crate::pipe::producer::Producer;
+use crate::pipe::progress::Progress;
 use crate::pipe::stream::Seal;
 use crate::pipe::{signals, small_file, turnstile};
 
@@ -33,9 +34,13 @@ pub fn run(args: cli::Seal, warn: &mut dyn FnMut(&Error)) -> Result<(), Error> {
         }
         Plaintext::Command(program, arguments) => Box::new(Producer::start(program, arguments)?),
     };
+    let show = args.progress && !output.is_terminal();
     let mut sink: Box<dyn Sink> = Box::new(output);
     if args.armor {
         sink = Box::new(Armored::new(sink));
+    }
+    if show {
+        sink = Box::new(Progress::new(sink, &*source));
     }
     let to = &args.recipients;
     let recipients = || {

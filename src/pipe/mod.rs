@@ -8,6 +8,7 @@ pub mod intake;
 pub mod output;
 pub mod pipe_size;
 pub mod producer;
+pub mod progress;
 pub mod signals;
 pub mod small_file;
 pub mod stream;
