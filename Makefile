@@ -59,6 +59,7 @@ lint: $(TOOLS)/cargo-deny
 	cargo clippy --locked --all-targets -- -D warnings
 	mandoc -T lint -W warning man/envpipe.1 man/envpipe.5
 	shellcheck .ci/run tests/packages.sh
+	cargo fetch --locked
 	$(TOOLS)/cargo-deny --offline --locked check --hide-inclusion-graph -D warnings licenses bans sources
 
 install: $(ENVPIPE) completion
@@ -87,4 +88,3 @@ completion: $(ENVPIPE)
 # Unoptimized: they run for seconds, and every fresh machine builds them.
 $(TOOLS)/%:
 	cargo install --debug --locked --root target/tools $*@$($*)
-	cargo fetch --locked
