@@ -11,6 +11,7 @@ mod keygen;
 mod open;
 mod option;
 mod seal;
+mod size;
 mod words;
 
 use std::ffi::{OsStr, OsString};
@@ -23,6 +24,7 @@ pub use inspect::Inspect;
 pub use keygen::Keygen;
 pub use open::Open;
 pub use seal::{Plaintext, Recipients, Seal};
+pub use size::Size;
 
 use crate::error::Error;
 use crate::format::context::Wanted;
@@ -37,6 +39,8 @@ pub enum Command {
     Open(Open),
     /// `inspect`
     Inspect(Inspect),
+    /// `size`
+    Size(Size),
     /// `keygen`
     Keygen(Keygen),
     /// Help or version: a text for standard output.
@@ -58,8 +62,14 @@ struct Subcommand {
 }
 
 /// All of them, in the order in which help lists them.
-const SUBCOMMANDS: &[Subcommand] =
-    &[seal::SUBCOMMAND, open::SUBCOMMAND, inspect::SUBCOMMAND, keygen::SUBCOMMAND, completion::SUBCOMMAND];
+const SUBCOMMANDS: &[Subcommand] = &[
+    seal::SUBCOMMAND,
+    open::SUBCOMMAND,
+    inspect::SUBCOMMAND,
+    size::SUBCOMMAND,
+    keygen::SUBCOMMAND,
+    completion::SUBCOMMAND,
+];
 
 impl Subcommand {
     fn by_name(name: &OsStr) -> Result<&'static Self, Error> {
@@ -85,6 +95,8 @@ enum Operands {
     File,
     FileOrCommand,
     Shell,
+    /// A number of bytes.
+    Length,
 }
 
 impl Operands {
@@ -94,6 +106,7 @@ impl Operands {
             Self::File => "[FILE]",
             Self::FileOrCommand => "[FILE | -- COMMAND [ARG]...]",
             Self::Shell => "bash|zsh|fish",
+            Self::Length => "N",
         }
     }
 
@@ -101,7 +114,7 @@ impl Operands {
     fn most(self) -> usize {
         match self {
             Self::None => 0,
-            Self::File | Self::FileOrCommand | Self::Shell => 1,
+            Self::File | Self::FileOrCommand | Self::Shell | Self::Length => 1,
         }
     }
 }
@@ -272,6 +285,13 @@ mod tests {
             refused("seal -k alias/a -c envpipe=v1"),
             "-c 'envpipe=v1': the name 'envpipe' of the encryption context is envpipe's own"
         );
+        assert_eq!(refused("size -k alias/a"), "no length is given");
+        assert_eq!(refused("size 1G"), "no key is named to seal under");
+        for n in ["x", "1.5G", "1GiB", "1GB", "G", "1E", "+1", "0x10", "1é"] {
+            let message = format!("'{n}' is not a number of bytes");
+            assert_eq!(refused(&format!("size -k alias/a {n}")), message);
+        }
+        assert_eq!(refused("size -k alias/a 16777216T"), "16777216T bytes are more than a stream can have");
         assert_eq!(refused("open -j 0"), "--jobs '0' is not a number from 1 to 256");
         assert_eq!(refused("open -j x"), "--jobs 'x' is not a number from 1 to 256");
         assert_eq!(refused("keygen --jobs 1"), "keygen has no option --jobs");

@@ -17,5 +17,6 @@ mod pipeline;
 mod producer;
 mod properties;
 mod runs;
+mod size;
 mod support;
 mod vectors;

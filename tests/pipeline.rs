@@ -19,29 +19,42 @@ fn make_tree(root: &Path) {
     }
 }
 
+/// A script that any failing command ends, with envpipe and the AWS CLI as clients of the emulator.
+fn bash(folder: &Path, script: &str) -> Run {
+    let script = format!(
+        "set -eo pipefail
+        PATH={}:{}:$PATH
+        {script}",
+        Path::new(ENVPIPE).parent().unwrap().display(),
+        python::program("aws").parent().unwrap().display(),
+    );
+    let run = Run::new("bash", ["-c", &script]).within(folder);
+    run.envs(&emulator().environment("")).env("AWS_DEFAULT_REGION", REGION)
+}
+
 #[test]
 fn a_tree_goes_through_tar_seal_and_s3_and_comes_back_identical() {
     let folder = folder();
     make_tree(&folder.path().join("src"));
     fs::create_dir(folder.path().join("back")).unwrap();
-    let aws = python::program("aws");
-    let script = format!(
-        "set -eo pipefail
-        PATH={}:{}:$PATH
-        aws s3 mb s3://bucket
+    let script = "aws s3 mb s3://bucket
         tar c src | envpipe seal -k alias/backup | aws s3 cp - s3://bucket/src.tar.age
         aws s3 cp s3://bucket/src.tar.age - | envpipe open -k alias/backup | tar t > list
         aws s3 cp s3://bucket/src.tar.age - | envpipe open -k alias/backup | tar x -C back
         diff -r --no-dereference src back/src
-        grep -q 'src/folder/large' list",
-        Path::new(ENVPIPE).parent().unwrap().display(),
-        aws.parent().unwrap().display(),
-    );
-    Run::new("bash", ["-c", &script])
-        .within(folder.path())
-        .envs(&emulator().environment(""))
-        .env("AWS_DEFAULT_REGION", REGION)
-        .ok();
+        grep -q 'src/folder/large' list";
+    bash(folder.path(), script).ok();
+}
+
+#[test]
+fn size_is_the_expected_size_of_an_upload_to_s3() {
+    let folder = folder();
+    fs::write(folder.path().join("db.dump"), bytes(300_000)).unwrap();
+    let script = "aws s3 mb s3://expected
+        expected=$(envpipe size -k alias/backup \"$(wc -c < db.dump)\")
+        envpipe seal -k alias/backup db.dump | aws s3 cp --expected-size \"$expected\" - s3://expected/db.age
+        aws s3 cp s3://expected/db.age - | envpipe open -k alias/backup | cmp - db.dump";
+    bash(folder.path(), script).ok();
 }
 
 #[test]

@@ -127,7 +127,7 @@ fn zsh() -> String {
             let _ = write!(specs, " \\\n                '{excluded}{names}[{}]{value}'", line(option));
         }
         let operands = match subcommand.operands {
-            Operands::None => "",
+            Operands::None | Operands::Length => "",
             Operands::Shell => " \\\n                '1:shell:(bash zsh fish)'",
             _ => " \\\n                '*:file:_files'",
         };
@@ -181,7 +181,7 @@ fn fish() -> String {
     for subcommand in SUBCOMMANDS {
         let begin = format!("complete -c envpipe -n '__fish_seen_subcommand_from {}'", subcommand.name);
         match subcommand.operands {
-            Operands::None => text.push_str(&format!("{begin} -f\n")),
+            Operands::None | Operands::Length => text.push_str(&format!("{begin} -f\n")),
             Operands::Shell => text.push_str(&format!("{begin} -f -a 'bash zsh fish'\n")),
             _ => {}
         }

@@ -52,12 +52,20 @@ pub enum Plaintext {
     Command(OsString, Vec<OsString>),
 }
 
-const MIN_KEYS: Opt = Opt::value(
+pub(super) const KEY_TO_SEAL: Opt = KEY.help(
+    "\
+seal under this KMS key: alias/NAME, a key id, or the ARN
+of a key or alias; default: the keys in ENVPIPE_KEY",
+);
+
+pub(super) const MIN_KEYS: Opt = Opt::value(
     "min-keys",
     None,
     "N",
     "go on if N of the KMS keys can be had, and say which were\nleft out; default: all of them",
 );
+
+pub(super) const IDENTITY_TO_SEAL: Opt = IDENTITY.help("seal to the identities in FILE");
 
 pub(super) const SUBCOMMAND: Subcommand = Subcommand {
     name: "seal",
@@ -67,15 +75,11 @@ With -- COMMAND, what COMMAND writes is sealed, and the stream gets its end only
 COMMAND exits with 0: a dump that dies can never be opened as if it were whole.
 Any one of the keys and recipients named opens the stream.",
     options: &[
-        KEY.help(
-            "\
-seal under this KMS key: alias/NAME, a key id, or the ARN
-of a key or alias; default: the keys in ENVPIPE_KEY",
-        ),
+        KEY_TO_SEAL,
         MIN_KEYS,
         RECIPIENT,
         RECIPIENTS_FILE,
-        IDENTITY.help("seal to the identities in FILE"),
+        IDENTITY_TO_SEAL,
         CONTEXT,
         ARMOR,
         JOBS,
@@ -105,7 +109,8 @@ fn build(words: &Words) -> Result<Command, Error> {
     }))
 }
 
-fn recipients(words: &Words) -> Result<Recipients, Error> {
+/// Whom the options say that a stream is to be sealed to.
+pub(super) fn recipients(words: &Words) -> Result<Recipients, Error> {
     let keys = kms_keys(words)?;
     if keys.len() > MAX_STANZAS {
         let message = format!("{} KMS keys are named, and a stream has at most {MAX_STANZAS}", keys.len());

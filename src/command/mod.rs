@@ -4,6 +4,7 @@ pub mod inspect;
 pub mod keygen;
 pub mod open;
 pub mod seal;
+pub mod size;
 
 use std::path::PathBuf;
 
@@ -20,6 +21,7 @@ pub fn run(command: Command, warn: &mut dyn FnMut(&Error)) -> Result<(), Error> 
         Command::Seal(args) => seal::run(args, warn),
         Command::Open(args) => open::run(args),
         Command::Inspect(args) => inspect::run(args),
+        Command::Size(args) => size::run(args),
         Command::Keygen(args) => keygen::run(args),
         Command::Print(text) => print(&text),
     }

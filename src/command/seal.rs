@@ -4,6 +4,7 @@ use std::io::IoSlice;
 
 use crate::cli::{self, Plaintext};
 use crate::error::Error;
+use crate::format::file_key::FileKey;
 use crate::format::header::{Header, MAX_HEADER_LEN};
 use crate::format::payload::{PAYLOAD_NONCE_LEN, PayloadKey};
 use crate::format::stanza::Stanza;
@@ -65,17 +66,24 @@ pub fn seal(
     let started = turnstile::start(Seal(key), source, workers)?;
 
     let stanzas: Vec<Stanza> = recipients()?.iter().map(|to| to.wrap(&file_key)).collect::<Result<_, _>>()?;
-    let header = Header::encode(&stanzas, &file_key);
+    let header = header(&stanzas, &file_key)?;
+    sink.write(&mut [IoSlice::new(header.as_bytes()), IoSlice::new(nonce.expose())])?;
+    started.write_to(sink)
+}
+
+/// The text of a header that can be read again.
+pub(super) fn header(stanzas: &[Stanza], file_key: &FileKey) -> Result<String, Error> {
+    let header = Header::encode(stanzas, file_key);
     if header.len() > MAX_HEADER_LEN {
         // A stream that nobody could open.
         let message = format!("the header would have {} bytes, and at most 256 KiB are read", header.len());
         return Err(Error::usage(message, "seal to fewer recipients, or with a shorter encryption context"));
     }
-    sink.write(&mut [IoSlice::new(header.as_bytes()), IoSlice::new(nonce.expose())])?;
-    started.write_to(sink)
+    Ok(header)
 }
 
-fn age_recipients(to: &cli::Recipients) -> Result<Vec<Box<dyn Recipient>>, Error> {
+/// The recipients of all kinds but KMS.
+pub(super) fn age_recipients(to: &cli::Recipients) -> Result<Vec<Box<dyn Recipient>>, Error> {
     let mut recipients: Vec<Box<dyn Recipient>> = Vec::new();
     for text in &to.recipients {
         recipients.push(key_file::parse_recipient(text)?);

@@ -16,6 +16,13 @@ const COLUMNS: usize = 64;
 /// Bytes in every line but the last.
 const LINE_LEN: usize = COLUMNS / 4 * 3;
 
+/// Bytes of the armor of `len` bytes; None where that is more than 2^64.
+pub fn armored_len(len: u64) -> Option<u64> {
+    let around = (BEGIN.len() + "\n".len() + END.len() + "\n".len()) as u64;
+    let text = len.div_ceil(3).checked_mul(4)?;
+    text.checked_add(len.div_ceil(LINE_LEN as u64))?.checked_add(around)
+}
+
 /// Bytes to armor. Dropped without [`Encoder::finish`], it leaves armor without an end, which nothing decodes.
 #[derive(Default)]
 pub struct Encoder {
@@ -176,6 +183,7 @@ mod tests {
 
     #[test]
     fn armor_is_one_text_however_its_bytes_arrive() {
+        assert_eq!(armored_len(u64::MAX), None);
         for len in [0, 1, 47, 48, 49, 95, 96, 1000] {
             let bytes: Vec<u8> = (0..len).map(|i| i as u8).collect();
             let whole = encode(&bytes, 10_000);
@@ -183,6 +191,7 @@ mod tests {
                 assert_eq!(encode(&bytes, step), whole, "{len} bytes by {step}");
                 assert_eq!(decode(&whole, step).unwrap(), bytes, "{len} bytes by {step}");
             }
+            assert_eq!(armored_len(len), Some(whole.len() as u64));
             assert!(whole.split(|b| *b == b'\n').all(|line| line.len() <= COLUMNS));
         }
     }

@@ -23,6 +23,10 @@ pub const MAX_STANZAS: usize = 16;
 /// Most bytes of KMS's ciphertext blob (KMS's own bound for Decrypt).
 pub const MAX_BLOB_LEN: usize = 6144;
 
+/// Bytes that a blob is taken to have where its length is not known: it has 184 today, and some more may come, as from keys in
+/// stores outside AWS.
+pub const EXPECTED_BLOB_LEN: usize = 512;
+
 /// A 256-bit key that KMS made, and unwraps on request.
 pub type DataKey = Secret<32>;
 

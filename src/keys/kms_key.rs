@@ -53,6 +53,22 @@ impl KmsKey {
         }
     }
 
+    /// An ARN that is as long as that of the key, or where the name does not tell, as long as one can be.
+    pub fn longest_arn(&self) -> KeyArn {
+        // A UUID, and `mrk-` with 32 digits: an id has 36 characters.
+        let id = "-".repeat(36);
+        let of_alias = match self {
+            Self::Arn(arn) => return arn.clone(),
+            Self::AliasArn { text, .. } => text.split_once(":alias/").map(|(start, _)| start),
+            Self::Local(_) => None,
+        };
+        // No partition has more than 10 characters (aws-us-gov), and no region more than 15 (us-isof-south-1).
+        let longest = format!("arn:{:->16}:kms:{:->24}:{:0>12}", "", "", "");
+        let arn = |start: &str| format!("{start}:key/{id}").parse();
+        #[expect(clippy::expect_used, reason = "it has the form of an ARN")]
+        of_alias.and_then(|start| arn(start).ok()).unwrap_or_else(|| arn(&longest).expect("an ARN"))
+    }
+
     /// Whether this name, looked up in `region`, can mean the key of a stanza, so that asking KMS makes sense. Replicas of a
     /// multi-Region key are one key.
     pub fn may_mean(&self, key: &KeyArn, region: &str) -> bool {
@@ -102,6 +118,20 @@ mod tests {
         assert_eq!(key("alias/a").region(), None);
         for refused in ["", "alias/a b", "arn:aws:s3:::bucket", "arn:aws:kms:eu-west-1:1:key/", "arn:x"] {
             assert!(KmsKey::parse(refused).is_err(), "{refused}");
+        }
+    }
+
+    #[test]
+    fn a_name_tells_how_long_the_arn_is_if_it_can() {
+        let key_arn = arn("eu-west-1", "1234abcd-12ab-34cd-56ef-1234567890ab").to_string();
+        let alias_arn = "arn:aws:kms:eu-west-1:111122223333:alias/a:alias/b";
+        for name in [&key_arn, alias_arn] {
+            assert_eq!(key(name).longest_arn().to_string().len(), key_arn.len(), "{name}");
+        }
+        let longest =
+            "arn:aws-us-gov:kms:us-isof-south-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab";
+        for name in ["alias/a", "1234abcd-12ab-34cd-56ef-1234567890ab", "arn:aws:kms:eu-west-1::alias/a"] {
+            assert!(key(name).longest_arn().to_string().len() >= longest.len(), "{name}");
         }
     }
 
