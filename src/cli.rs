@@ -4,6 +4,7 @@
 //! the same table come the help (`help`) and the completions. Nothing here reads the environment: `main` gives it
 //! `ENVPIPE_KEY`.
 
+mod check;
 mod completion;
 mod help;
 mod inspect;
@@ -20,6 +21,7 @@ use lexopt::prelude::*;
 use option::{HELP, JOBS, Opt, WANTED_CONTEXT};
 use words::{Words, next, wrong};
 
+pub use check::Check;
 pub use inspect::Inspect;
 pub use keygen::Keygen;
 pub use open::Open;
@@ -41,6 +43,8 @@ pub enum Command {
     Inspect(Inspect),
     /// `size`
     Size(Size),
+    /// `check`
+    Check(Check),
     /// `keygen`
     Keygen(Keygen),
     /// Help or version: a text for standard output.
@@ -67,6 +71,7 @@ const SUBCOMMANDS: &[Subcommand] = &[
     open::SUBCOMMAND,
     inspect::SUBCOMMAND,
     size::SUBCOMMAND,
+    check::SUBCOMMAND,
     keygen::SUBCOMMAND,
     completion::SUBCOMMAND,
 ];
@@ -285,6 +290,8 @@ mod tests {
             refused("seal -k alias/a -c envpipe=v1"),
             "-c 'envpipe=v1': the name 'envpipe' of the encryption context is envpipe's own"
         );
+        assert_eq!(refused("check"), "no key is named to check");
+        assert_eq!(refused("check -k any"), "'any' is no key to seal under");
         assert_eq!(refused("size -k alias/a"), "no length is given");
         assert_eq!(refused("size 1G"), "no key is named to seal under");
         for n in ["x", "1.5G", "1GiB", "1GB", "G", "1E", "+1", "0x10", "1é"] {

@@ -75,6 +75,11 @@ pub enum Error {
         /// The name, or name and value.
         wanted: String,
     },
+    /// `check` found keys that cannot be sealed under, and has printed why.
+    WouldNotSeal {
+        /// As they were named.
+        keys: Vec<String>,
+    },
     /// Several keys failed.
     NoKeyWorked {
         /// What came of it.
@@ -178,6 +183,7 @@ impl Error {
             | Self::NoIdentity { .. }
             | Self::NoKmsStanza { .. }
             | Self::Context { .. }
+            | Self::WouldNotSeal { .. }
             | Self::NoKeyWorked { .. } => 3,
             Self::Empty
             | Self::NotAge { .. }
@@ -235,6 +241,7 @@ impl Error {
             Self::Context { wanted } => {
                 format!("the header has no KMS stanza with the encryption context {wanted}")
             }
+            Self::WouldNotSeal { keys } => format!("sealing would fail under {}", keys.join(", ")),
             Self::NoKeyWorked { what, .. } => (*what).into(),
             Self::Empty => "the input is empty: not even a header".into(),
             Self::NotAge { seems: Some((what, _)) } => {

@@ -4,6 +4,7 @@
 
 mod age;
 mod bad_streams;
+mod check;
 mod completion;
 mod engine;
 mod failures;

@@ -141,7 +141,8 @@ pub(super) fn recipients(words: &Words) -> Result<Recipients, Error> {
     })
 }
 
-fn context(words: &Words) -> Result<Context, Error> {
+/// The encryption context that the options give.
+pub(super) fn context(words: &Words) -> Result<Context, Error> {
     let mut context = Context::default();
     for pair in words.texts(&CONTEXT)? {
         let fault = |why| Error::usage(format!("-c '{pair}': {why}"), "a pair is NAME=VALUE, each name once");

@@ -1,5 +1,6 @@
 //! One file a subcommand: what it reads, asks, and writes, in order. No cryptography, no parsing.
 
+pub mod check;
 pub mod inspect;
 pub mod keygen;
 pub mod open;
@@ -22,6 +23,7 @@ pub fn run(command: Command, warn: &mut dyn FnMut(&Error)) -> Result<(), Error> 
         Command::Open(args) => open::run(args),
         Command::Inspect(args) => inspect::run(args),
         Command::Size(args) => size::run(args),
+        Command::Check(args) => check::run(args),
         Command::Keygen(args) => keygen::run(args),
         Command::Print(text) => print(&text),
     }

@@ -14,7 +14,11 @@ The proxy answers at any path. The segments of the path ask for more:
     dead-REGION    never answer for a key in this region
     clock-NUMBER   be this many seconds ahead, and refuse what is signed more than 5 minutes before or after
     expired        answer that the signature has expired, with a Date that says it has not
+    needs-NAME=VALUE
+                   refuse what has not this pair in its encryption context, as the policy of a key may
     Error          answer with this error, whose name begins with a capital
+    OPERATION-Error
+                   answer with it to this operation alone
 GET of disable/NAME and delete/NAME changes the state of a key.
 """
 
@@ -95,9 +99,16 @@ class Proxy(http.server.BaseHTTPRequestHandler):
             elif segment == "expired":
                 self.refuse_as_expired(self.signed() + datetime.timedelta(hours=1))
                 return
+            elif segment.startswith("needs-"):
+                name, value = segment.removeprefix("needs-").split("=")
+                if json.loads(body).get("EncryptionContext", {}).get(name) != value:
+                    self.refuse("AccessDeniedException", f"because its encryption context has not {name}={value}")
+                    return
             elif segment[0].isupper():
-                self.refuse(segment, "because the test asked for it")
-                return
+                *only, error = segment.split("-")
+                if only in ([], [operation]):
+                    self.refuse(error, "because the test asked for it")
+                    return
         request = json.loads(body)
         status, key = self.forward("DescribeKey", {"KeyId": request["KeyId"]})
         if status != 200:
