@@ -25,8 +25,10 @@ pub fn run(args: cli::Open) -> Result<(), Error> {
         true => Box::new(Progress::new(Box::new(output), &input)),
         false => Box::new(output),
     };
-    let unwrap = |header: &Header| file_key(header, &identities, &args, aws_kms::unwrap);
-    open(Box::new(input), sink, unwrap, turnstile::workers(args.jobs))?.commit()
+    let workers = turnstile::workers(args.jobs);
+    // It takes the identities along, so that they are gone before the payload is read.
+    let unwrap = move |header: &Header| file_key(header, &identities, &args, aws_kms::unwrap);
+    open(Box::new(input), sink, unwrap, workers)?.commit()
 }
 
 /// Opens `source`, armored or not, with the file key that `unwrap` finds for its header; gives back the sink, to be

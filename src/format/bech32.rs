@@ -3,18 +3,23 @@
 //! It owns the encoding; what the bytes mean belongs to the kind of key (`keys`).
 
 use bech32::primitives::decode::CheckedHrpstring;
-use bech32::{Bech32, Hrp};
+use bech32::{Bech32, ByteIterExt, Fe32IterExt, Hrp};
 use zeroize::Zeroizing;
+
+/// Characters of the checksum at the end.
+const CHECKSUM_LEN: usize = 6;
 
 /// Encodes in lower case; an upper-case prefix gives an upper-case text, as age's secret keys have it.
 pub fn encode(prefix: Hrp, bytes: &[u8]) -> Zeroizing<String> {
     let upper = prefix.as_str().chars().any(|c| c.is_ascii_uppercase());
-    let encode = if upper { bech32::encode_upper::<Bech32> } else { bech32::encode_lower::<Bech32> };
-    #[expect(
-        clippy::expect_used,
-        reason = "keys have 32 bytes, or were Bech32 before; its limit is 1023 characters"
-    )]
-    Zeroizing::new(encode(prefix, bytes).expect("a key fits Bech32"))
+    // Never grown, so that no copy of it stays behind; the library's own functions leave one on the stack.
+    let len = prefix.len() + 1 + (bytes.len() * 8).div_ceil(5) + CHECKSUM_LEN;
+    let mut text = Zeroizing::new(String::with_capacity(len));
+    text.extend(bytes.iter().copied().bytes_to_fes().with_checksum::<Bech32>(&prefix).chars());
+    if upper {
+        text.make_ascii_uppercase();
+    }
+    text
 }
 
 /// Decodes a text of this prefix and in its case; `None` where prefix, checksum, case or padding are wrong.

@@ -63,7 +63,7 @@ pub struct Opened {
     pub fault: Option<Error>,
 }
 
-/// The key of one stream's chunks. aws-lc-rs keeps it where it cannot be wiped; it dies with the process.
+/// The key of one stream's chunks. aws-lc-rs keeps it, and wipes it when it frees it, though it does not promise that.
 pub struct PayloadKey(LessSafeKey);
 
 impl PayloadKey {

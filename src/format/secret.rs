@@ -6,21 +6,21 @@ use aws_lc_rs::hkdf;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 /// A secret of `N` bytes: wiped when dropped, and without `Debug`, `Display` or `Clone`, so that it can neither be
-/// printed nor copied by accident.
+/// printed nor copied by accident. It has a place of its own, for what moves leaves its bytes behind on the stack.
 #[derive(Zeroize, ZeroizeOnDrop)]
-pub struct Secret<const N: usize>([u8; N]);
+pub struct Secret<const N: usize>(Box<[u8; N]>);
 
 impl<const N: usize> Secret<N> {
     /// A secret that `fill` writes in place, so that no copy of it stays behind on the stack.
     pub fn filled<E>(fill: impl FnOnce(&mut [u8; N]) -> Result<(), E>) -> Result<Self, E> {
-        let mut secret = Self([0; N]);
+        let mut secret = Self(Box::new([0; N]));
         fill(&mut secret.0)?;
         Ok(secret)
     }
 
     /// A copy of `bytes`, or `None` where they are not `N` long.
     pub fn from_slice(bytes: &[u8]) -> Option<Self> {
-        let mut secret = Self([0; N]);
+        let mut secret = Self(Box::new([0; N]));
         (bytes.len() == N).then(|| secret.0.copy_from_slice(bytes))?;
         Some(secret)
     }
@@ -52,7 +52,7 @@ mod tests {
 
     #[test]
     fn a_secret_is_wiped() {
-        let mut secret = Secret([7; 16]);
+        let mut secret = Secret(Box::new([7; 16]));
         secret.zeroize();
         assert_eq!(secret.expose(), &[0; 16]);
         fn wiped_on_drop<T: ZeroizeOnDrop>(_: &T) {}

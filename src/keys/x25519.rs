@@ -4,7 +4,7 @@
 use aws_lc_rs::agreement::{self, PrivateKey, UnparsedPublicKey, X25519};
 use aws_lc_rs::error::Unspecified;
 use bech32::Hrp;
-use zeroize::Zeroizing;
+use zeroize::{ZeroizeOnDrop, Zeroizing};
 
 use super::random;
 use crate::error::Error;
@@ -54,8 +54,10 @@ impl std::fmt::Display for Recipient {
 }
 
 /// A secret key: `AGE-SECRET-KEY-1…`.
+#[derive(ZeroizeOnDrop)]
 pub struct Identity {
     secret: Secret<32>,
+    #[zeroize(skip)]
     public: [u8; 32],
 }
 

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 
 use aws_sdk_kms::primitives::Blob;
 use aws_sdk_kms::types::DataKeySpec;
-use zeroize::Zeroizing;
+use zeroize::{ZeroizeOnDrop, Zeroizing};
 
 use super::fault::{failure, fault, key_arn};
 use super::session::Session;
@@ -23,10 +23,14 @@ pub(super) const GENERATE: &str = "GenerateDataKey";
 pub(super) const DECRYPT: &str = "Decrypt";
 
 /// A data key of this run, to wrap the file keys of its streams with.
+#[derive(ZeroizeOnDrop)]
 pub struct KmsRecipient {
     data_key: DataKey,
+    #[zeroize(skip)]
     key: KeyArn,
+    #[zeroize(skip)]
     context: Context,
+    #[zeroize(skip)]
     blob: Vec<u8>,
 }
 
