@@ -19,5 +19,6 @@ mod producer;
 mod properties;
 mod runs;
 mod size;
+mod secrets;
 mod support;
 mod vectors;

@@ -20,6 +20,13 @@ pub fn is_root() -> bool {
     String::from_utf8(Run::new("id", ["-u"]).ok()).unwrap().trim() == "0"
 }
 
+/// strace with its output in the file `trace`. envpipe hides from other processes of its user; but not from the root of a
+/// user namespace that it was begun in.
+pub fn strace() -> String {
+    let namespace = if is_root() { "" } else { "unshare -r " };
+    format!("{namespace}strace -f -qqq -o trace")
+}
+
 /// A folder that goes away with the test.
 pub fn folder() -> TempDir {
     tempfile::tempdir().unwrap()
