@@ -71,10 +71,10 @@ fn dearmor(text: &[u8]) -> (Vec<u8>, bool) {
 fn open_binary(stream: &[u8]) -> Opened {
     let fails = |verdict| Opened { verdict, released: Vec::new() };
     let Some((covered, its_mac, payload)) = header(stream) else { return fails(Verdict::Header) };
+    let Some((nonce, sealed)) = payload.split_at_checked(16) else { return fails(Verdict::Header) };
     if mac(covered) != its_mac {
         return fails(Verdict::Mac);
     }
-    let Some((nonce, sealed)) = payload.split_at_checked(16) else { return fails(Verdict::Header) };
     let mut released = Vec::new();
     let count = sealed.len().div_ceil(CHUNK_LEN + 16).max(1);
     for k in 0..count {
