@@ -5,7 +5,7 @@
 
 use super::base64;
 use super::context::Context;
-use super::file_key::{self, FileKey, WRAPPED_FILE_KEY_LEN};
+use super::file_key::{self, FileKey, WRAPPED_FILE_KEY_LEN, ZERO_NONCE};
 use super::key_arn::KeyArn;
 use super::secret::{Secret, hkdf_sha256};
 use super::stanza::Stanza;
@@ -54,13 +54,13 @@ impl KmsStanza {
         context: Context,
         blob: Vec<u8>,
     ) -> Self {
-        let wrapped_file_key = file_key::wrap(file_key, &wrap_key(data_key, &salt));
+        let wrapped_file_key = file_key::wrap(file_key, &wrap_key(data_key, &salt), &ZERO_NONCE);
         Self { key, context, blob, salt, wrapped_file_key }
     }
 
     /// Unwraps the file key; `None` where it was not wrapped under this data key.
     pub fn unwrap(&self, data_key: &DataKey) -> Option<FileKey> {
-        file_key::unwrap(&self.wrapped_file_key, &wrap_key(data_key, &self.salt))
+        file_key::unwrap(&self.wrapped_file_key, &wrap_key(data_key, &self.salt), &ZERO_NONCE)
     }
 
     /// The stanza for a header.

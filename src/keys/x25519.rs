@@ -8,7 +8,7 @@ use zeroize::{ZeroizeOnDrop, Zeroizing};
 
 use super::random;
 use crate::error::Error;
-use crate::format::file_key::{self, FileKey};
+use crate::format::file_key::{self, FileKey, ZERO_NONCE};
 use crate::format::secret::{Secret, hkdf_sha256};
 use crate::format::stanza::Stanza;
 use crate::format::{base64, bech32 as text};
@@ -35,7 +35,7 @@ impl Recipient {
         let wrap_key = wrap_key(&shared_secret(ephemeral, &self.0)?, &share, &self.0);
         Ok(Stanza {
             args: vec![KIND.into(), base64::encode(&share)],
-            body: file_key::wrap(file_key, &wrap_key).into(),
+            body: file_key::wrap(file_key, &wrap_key, &ZERO_NONCE).into(),
         })
     }
 }
@@ -100,7 +100,9 @@ impl Identity {
             let body = stanza.body.as_slice().try_into().map_err(|_| fault("its body has not 32 bytes"))?;
             let secret = shared_secret(&self.secret, &share)
                 .map_err(|_| fault("its share is a point of low order"))?;
-            if let Some(file_key) = file_key::unwrap(body, &wrap_key(&secret, &share, &self.public)) {
+            if let Some(file_key) =
+                file_key::unwrap(body, &wrap_key(&secret, &share, &self.public), &ZERO_NONCE)
+            {
                 return Ok(Some(file_key));
             }
         }
