@@ -2,8 +2,7 @@
 //!
 //! It owns the text of such a file; reading it is `pipe::small_file`.
 
-use super::Recipient;
-use super::x25519;
+use super::{Recipient, p256, x25519};
 use crate::error::Error;
 
 /// Parses one recipient, as `-r` takes it.
@@ -11,10 +10,15 @@ pub fn parse_recipient(text: &str) -> Result<Box<dyn Recipient>, Error> {
     if let Some(recipient) = x25519::Recipient::parse(text) {
         return Ok(Box::new(recipient));
     }
+    if let Some(recipient) = p256::Recipient::parse(text) {
+        return Ok(Box::new(recipient));
+    }
     let hint = if text.starts_with("AGE-SECRET-KEY-") {
         "that is a secret key: keep it, and name its file with -i"
-    } else if text.starts_with("ssh-") || text.starts_with("age1pq1") || text.starts_with("age1tag") {
-        "envpipe seals to X25519 recipients (age1…) and KMS keys (-k) only"
+    } else if text.starts_with("ssh-") || text.starts_with("age1pq1") || text.starts_with("age1tagpq1") {
+        "envpipe seals to X25519 (age1…) and P-256 recipients (age1tag1…) and KMS keys (-k) only"
+    } else if text.starts_with("age1tag1") {
+        "a P-256 recipient is age1tag1… and 59 more characters; one may be missing or mistyped"
     } else if text.starts_with("alias/") || text.starts_with("arn:") {
         "a KMS key is named with -k"
     } else {
@@ -51,7 +55,7 @@ fn parse<T>(text: &str, name: &str, what: &str, parse: impl Fn(&str) -> Option<T
             parse(line).ok_or_else(|| {
                 let hint = match what {
                     "identity" => "envpipe has X25519 identities: AGE-SECRET-KEY-1…, one a line",
-                    _ => "envpipe has X25519 recipients: age1…, one a line; KMS keys are named with -k",
+                    _ => "envpipe has X25519 (age1…) and P-256 recipients (age1tag1…), one a line; KMS keys are named with -k",
                 };
                 Error::usage(format!("{name}, line {}: not an {what} that envpipe knows", i + 1), hint)
             })
@@ -75,6 +79,19 @@ mod tests {
         let text = format!("# comment\r\n\r\n  {IDENTITY}\r\n\n#\n{IDENTITY}");
         assert_eq!(parse_identities(&text, "f").unwrap().len(), 2);
         assert_eq!(parse_recipients(&text.replace(IDENTITY, RECIPIENT), "f").unwrap().len(), 2);
+    }
+
+    #[test]
+    fn a_file_may_mix_the_kinds_of_recipient() {
+        let p256 = "age1tag1qwe0kafsjrar4txm6heqnhpfuggzr0gvznz7fvygxrlq90u5mq2pysxtw6h";
+        let wrapped: Vec<_> = parse_recipients(&format!("{RECIPIENT}\n{p256}\n"), "f")
+            .unwrap()
+            .iter()
+            .map(|recipient| recipient.wrap(&crate::keys::random().unwrap()).unwrap().args[0].clone())
+            .collect();
+        assert_eq!(wrapped, ["X25519", "p256tag"]);
+        let mistyped = parse_recipient(&p256[..60]).err().unwrap();
+        assert!(mistyped.hint().unwrap().starts_with("a P-256 recipient is"), "{mistyped:?}");
     }
 
     #[test]
