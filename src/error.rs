@@ -22,7 +22,11 @@ pub enum Error {
     NoKeyNamed {
         /// The ARNs of the KMS keys in the header.
         keys: Vec<String>,
+        /// Whether it has stanzas for P-256 keys, which name none.
+        tagged: bool,
     },
+    /// `open` may use any key, and the header's stanzas name none.
+    TagNamesNoKey,
     /// A file or pipe failed.
     Io {
         /// What was being done, as in «cannot read».
@@ -51,10 +55,12 @@ pub enum Error {
 
     /// KMS did not give a key.
     Kms(Box<KmsFailure>),
-    /// The header has KMS stanzas, but none for a key that was named.
+    /// The header has stanzas for keys in KMS, but none for a key that was named.
     OtherKey {
         /// The ARNs of the KMS keys in the header.
         keys: Vec<String>,
+        /// Whether it has stanzas for P-256 keys, which name none.
+        tagged: bool,
         /// What was named.
         named: Vec<String>,
     },
@@ -119,10 +125,12 @@ pub enum Error {
     },
     /// The header's MAC does not fit.
     HeaderNotAuthentic,
-    /// The data key from KMS does not open the wrapped file key beside it.
+    /// What KMS gave does not open the wrapped file key.
     FileKeyNotAuthentic {
         /// The ARN of the key.
         key: String,
+        /// What that was.
+        given: &'static str,
     },
     /// The armor is malformed.
     Armor {
@@ -177,7 +185,7 @@ impl Error {
             | Self::ReaderGone
             | Self::Exists { .. }
             | Self::Random(_) => 1,
-            Self::Usage { .. } | Self::NoKeyNamed { .. } => 2,
+            Self::Usage { .. } | Self::NoKeyNamed { .. } | Self::TagNamesNoKey => 2,
             Self::Kms(_)
             | Self::OtherKey { .. }
             | Self::NoIdentity { .. }
@@ -213,11 +221,17 @@ impl Error {
     fn words(&self) -> String {
         match self {
             Self::Usage { message, .. } => message.clone(),
-            Self::NoKeyNamed { keys } if keys.is_empty() => "no key is named to open this stream with".into(),
-            Self::NoKeyNamed { keys } => format!(
+            Self::NoKeyNamed { keys, .. } if keys.is_empty() => {
+                "no key is named to open this stream with".into()
+            }
+            Self::NoKeyNamed { keys, .. } => format!(
                 "no key is named to open this stream with; its header says it is sealed under {}",
                 keys.join(", ")
             ),
+            Self::TagNamesNoKey => {
+                "'any' is whichever key the header names, and a p256tag stanza has only a tag of its key"
+                    .into()
+            }
             Self::Io { verb, what, source } => format!("cannot {verb} {what}: {}", reason(source)),
             Self::Producer { name, status } => {
                 format!("{name} failed ({status}), so the stream is left without its end")
@@ -226,11 +240,12 @@ impl Error {
             Self::Exists { path } => format!("{path} exists already"),
             Self::Random(source) => format!("the system gave no randomness: {source}"),
             Self::Kms(failure) => failure.message(),
-            Self::OtherKey { keys, named } => format!(
-                "the stream is sealed under {}, which {} does not name",
-                keys.join(", "),
-                named.join(", ")
-            ),
+            Self::OtherKey { keys, tagged, named } => {
+                let mut keys = keys.clone();
+                keys.extend(tagged.then(|| "a P-256 key".into()));
+                let (keys, named) = (keys.join(", "), named.join(", "));
+                format!("the stream is sealed under {keys}, which {named} does not name")
+            }
             Self::NoIdentity { kinds, .. } => {
                 format!("no identity opens this stream; its header has stanzas of kind {}", kinds.join(", "))
             }
@@ -256,9 +271,9 @@ impl Error {
                 format!("malformed header, stanza {number} ({kind}): {why}")
             }
             Self::HeaderNotAuthentic => "the header is not authentic: it was altered after sealing".into(),
-            Self::FileKeyNotAuthentic { key } => {
+            Self::FileKeyNotAuthentic { key, given } => {
                 format!(
-                    "the stanza of {key} is not authentic: KMS gave its data key, but that does not open it"
+                    "the stanza of {key} is not authentic: KMS gave its {given}, but that does not open it"
                 )
             }
             Self::Armor { line, why } => format!("malformed armor, line {line}: {why}"),
@@ -293,18 +308,24 @@ impl Error {
             |key: &String| format!("if you trust that key, and the stream is yours: envpipe open -k {key}");
         Some(match self {
             Self::Usage { hint, .. } => hint.clone(),
-            Self::NoKeyNamed { keys } => match keys.first() {
+            Self::TagNamesNoKey => NAME_P256.into(),
+            Self::NoKeyNamed { keys, tagged } => match keys.first() {
                 Some(key) => open_with(key),
+                None if *tagged => NAME_P256.into(),
                 None => "name an identity file: envpipe open -i FILE".into(),
             },
-            Self::OtherKey { keys, .. } => return keys.first().map(open_with),
+            Self::OtherKey { keys, .. } => match keys.first() {
+                Some(key) => open_with(key),
+                None => "its tag does not tell which; name others with -k".into(),
+            },
             Self::NoIdentity { kinds, .. } | Self::NoKmsStanza { kinds }
                 if kinds.iter().any(|kind| kind == "scrypt") =>
             {
                 "it is sealed with a passphrase, which envpipe does not do: age -d".into()
             }
-            Self::NoIdentity { keys, .. } => match keys.first() {
+            Self::NoIdentity { keys, kinds } => match keys.first() {
                 Some(key) => open_with(key),
+                None if kinds.iter().any(|kind| kind == "p256tag") => NAME_P256.into(),
                 None => "the identity that fits is another one, or of a kind that envpipe has not: age -d -i FILE".into(),
             },
             Self::NoKmsStanza { kinds } => match kinds.iter().any(|kind| kind == "X25519") {
@@ -373,6 +394,9 @@ pub fn is_invisible(c: char) -> bool {
         || ('\u{2060}'..='\u{206f}').contains(&c);
     c.is_control() || has_no_width
 }
+
+const NAME_P256: &str =
+    "it is sealed to a P-256 key; if that is one of yours in KMS, name it: envpipe open -k KEY";
 
 /// The system's words without Rust's «(os error N)».
 fn reason(error: &io::Error) -> String {

@@ -104,12 +104,12 @@ fn opening(sealed: Vec<u8>) -> Opening {
     let words = ["envpipe", "open", "-j", "2", "-k", ARN].map(Into::into);
     let Ok(Command::Open(args)) = cli::parse(words, None) else { panic!() };
     let mut calls = 0;
-    let kms = |_: &_, stanzas: &[KmsStanza]| {
+    let kms = |_: &_, stanzas: &[KmsStanza], _: &[_]| {
         for asked in stanzas.iter().filter(|asked| asked.key.to_string() == ARN) {
             calls += 1;
             let made = stanza();
             if asked.blob == made.blob && asked.context == made.context {
-                let fault = || Error::FileKeyNotAuthentic { key: ARN.into() };
+                let fault = || Error::FileKeyNotAuthentic { key: ARN.into(), given: "data key" };
                 return asked.unwrap(&data_key()).ok_or_else(fault);
             }
         }

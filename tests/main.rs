@@ -18,7 +18,7 @@ mod pipeline;
 mod producer;
 mod properties;
 mod runs;
-mod size;
 mod secrets;
+mod size;
 mod support;
 mod vectors;

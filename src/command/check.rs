@@ -58,7 +58,7 @@ pub fn run(args: cli::Check) -> Result<(), Error> {
 fn opened(key: &KmsKey, recipient: &KmsRecipient) -> Result<Row, Error> {
     let stanzas = KmsStanza::parse_all(&[recipient.wrap(&random()?)?])?;
     let arn = stanzas.iter().map(|stanza| stanza.key.to_string()).collect();
-    let Failed { word, why } = match aws_kms::unwrap(&Accepted::Keys(vec![key.clone()]), &stanzas) {
+    let Failed { word, why } = match aws_kms::unwrap(&Accepted::Keys(vec![key.clone()]), &stanzas, &[]) {
         Ok(_) => Failed { word: WORKS, why: Vec::new() },
         Err(cause) => Failed::of(&cause),
     };

@@ -5,6 +5,7 @@ use crate::error::Error;
 use crate::format::file_key::FileKey;
 use crate::format::header::Header;
 use crate::format::kms_stanza::KmsStanza;
+use crate::format::p256tag::P256TagStanza;
 use crate::format::payload::{PAYLOAD_NONCE_LEN, PayloadKey};
 use crate::keys::aws_kms::{self, Accepted};
 use crate::keys::x25519;
@@ -52,13 +53,14 @@ pub fn file_key(
     header: &Header,
     identities: &[x25519::Identity],
     args: &cli::Open,
-    kms: impl FnOnce(&Accepted, &[KmsStanza]) -> Result<FileKey, Error>,
+    kms: impl FnOnce(&Accepted, &[KmsStanza], &[P256TagStanza]) -> Result<FileKey, Error>,
 ) -> Result<FileKey, Error> {
     let mut kms_stanzas = KmsStanza::parse_all(&header.stanzas)?;
+    let mut tagged = P256TagStanza::parse_all(&header.stanzas)?;
     let keys = || kms_stanzas.iter().map(|stanza| stanza.key.to_string()).collect();
     let may_use_kms = args.accepted != Accepted::Keys(Vec::new());
     if identities.is_empty() && !may_use_kms {
-        return Err(Error::NoKeyNamed { keys: keys() });
+        return Err(Error::NoKeyNamed { keys: keys(), tagged: !tagged.is_empty() });
     }
     let mut kinds: Vec<_> = header.stanzas.iter().map(|stanza| stanza.kind().to_owned()).collect();
     kinds.sort();
@@ -68,6 +70,8 @@ pub fn file_key(
         false => Error::NoIdentity { kinds, keys: keys() },
     };
     for wanted in &args.context {
+        // Nothing binds a context to a p256tag stanza.
+        tagged.clear();
         kms_stanzas.retain(|stanza| wanted.is_met_by(&stanza.context));
         if kms_stanzas.is_empty() {
             return Err(Error::Context { wanted: wanted.to_string() });
@@ -78,8 +82,8 @@ pub fn file_key(
             return Ok(file_key);
         }
     }
-    match may_use_kms && !kms_stanzas.is_empty() {
-        true => kms(&args.accepted, &kms_stanzas),
+    match may_use_kms && !(kms_stanzas.is_empty() && tagged.is_empty()) {
+        true => kms(&args.accepted, &kms_stanzas, &tagged),
         false => Err(no_key),
     }
 }

@@ -35,9 +35,22 @@ pub enum KmsFault {
     TimedOut,
     /// The answer is not what was asked for.
     Answer(&'static str),
+    /// The key is of this spec and for this use, and another was needed.
+    OtherKind(String),
 }
 
 impl KmsFailure {
+    /// Whether the key is not of the kind that the operation is for.
+    pub fn is_of_other_kind(&self) -> bool {
+        match &self.fault {
+            KmsFault::OtherKind(_) => true,
+            KmsFault::Refused { code, .. } => {
+                code == "InvalidKeyUsageException" || code == "UnsupportedOperationException"
+            }
+            _ => false,
+        }
+    }
+
     /// What and where, in one line.
     pub(super) fn message(&self) -> String {
         let Self { operation, key, .. } = self;
@@ -53,6 +66,7 @@ impl KmsFailure {
             KmsFault::Unreachable(cause) => format!("KMS cannot be reached: {cause}"),
             KmsFault::TimedOut => "KMS did not answer in time".into(),
             KmsFault::Answer(what) => format!("KMS gave a wrong answer: {what}"),
+            KmsFault::OtherKind(kind) => format!("the key is of spec {kind}"),
         };
         format!("kms:{operation} with {key}{place} failed: {cause}")
     }
@@ -80,11 +94,17 @@ impl KmsFailure {
             KmsFault::Unreachable(_) | KmsFault::TimedOut => {
                 return Some("check the network, proxy, VPC endpoint and AWS_ENDPOINT_URL_KMS".into());
             }
+            KmsFault::OtherKind(_) => return Some(WANTS_P256.into()),
             KmsFault::Answer(_) => {
                 return Some("check AWS_ENDPOINT_URL_KMS: is it really KMS that answers?".into());
             }
         };
+        let agrees = matches!(*operation, "GetPublicKey" | "DeriveSharedSecret");
         Some(match code {
+            "AccessDeniedException" if agrees => format!(
+                "allow kms:{operation} on this key, in the policy of the caller and in that of the key; to open takes \
+                 kms:GetPublicKey and kms:DeriveSharedSecret"
+            ),
             "AccessDeniedException" => format!(
                 "allow kms:{operation} on this key, in the policy of the caller and in that of the key; its conditions may \
                  ask for an encryption context (-c)"
@@ -102,6 +122,11 @@ impl KmsFailure {
                     "look at KeyState; a deletion that is pending can be cancelled: aws kms describe-key --key-id {key}"
                 )
             }
+            "InvalidKeyUsageException" | "UnsupportedOperationException" if agrees => WANTS_P256.into(),
+            "InvalidKeyUsageException" if *operation == "GenerateDataKey" => format!(
+                "the key must be symmetric, for ENCRYPT_DECRYPT; to a P-256 key for KEY_AGREEMENT, seal with -r and what \
+                 this prints: envpipe recipient -k {key}"
+            ),
             "InvalidKeyUsageException" => "the key must be symmetric, for ENCRYPT_DECRYPT".into(),
             "IncorrectKeyException" => {
                 "the stream is sealed under another key than the one named; see its header's ARN".into()
@@ -141,5 +166,8 @@ fn is_about_the_clock(code: &str, message: Option<&str>) -> bool {
         _ => false,
     }
 }
+
+const WANTS_P256: &str = "this takes a key of spec ECC_NIST_P256 for KEY_AGREEMENT; a symmetric key is named to seal and open \
+                          with -k, and has no recipient";
 
 const KMS_AT_FAULT: &str = "the fault is with KMS; try again, and if it lasts, look at health.aws.amazon.com";

@@ -69,12 +69,20 @@ impl KmsKey {
         of_alias.and_then(|start| arn(start).ok()).unwrap_or_else(|| arn(&longest).expect("an ARN"))
     }
 
-    /// Whether this name, looked up in `region`, can mean the key of a stanza, so that asking KMS makes sense. Replicas of a
-    /// multi-Region key are one key.
-    pub fn may_mean(&self, key: &KeyArn, region: &str) -> bool {
+    /// Whether this name, by itself, says that it is this key. Replicas of a multi-Region key are one key.
+    pub fn names(&self, key: &KeyArn) -> bool {
         match self {
             Self::Arn(arn) => arn == key || arn.is_replica_of(key),
-            Self::Local(name) if !name.starts_with("alias/") && name != key.id() => false,
+            Self::Local(name) => name == key.id(),
+            Self::AliasArn { .. } => false,
+        }
+    }
+
+    /// Whether this name, looked up in `region`, can mean the key of a stanza, so that asking KMS makes sense.
+    pub fn may_mean(&self, key: &KeyArn, region: &str) -> bool {
+        match self {
+            Self::Arn(_) => self.names(key),
+            Self::Local(name) if !name.starts_with("alias/") && !self.names(key) => false,
             _ => key.region() == region || key.is_multi_region(),
         }
     }
@@ -148,6 +156,19 @@ mod tests {
         assert!(
             key("arn:aws:kms:us-east-1:111122223333:key/mrk-12").may_mean(&arn("eu-west-1", "mrk-12"), "x")
         );
+    }
+
+    #[test]
+    fn an_alias_names_no_key_by_itself() {
+        let (stanza, other) = (arn("eu-west-1", "12"), arn("eu-west-1", "13"));
+        for name in ["12", &stanza.to_string()] {
+            assert!(key(name).names(&stanza) && !key(name).names(&other), "{name}");
+        }
+        let (primary, replica) = (arn("eu-west-1", "mrk-12"), arn("us-east-1", "mrk-12"));
+        assert!(key(&primary.to_string()).names(&replica));
+        for name in ["alias/12", "arn:aws:kms:eu-west-1:111122223333:alias/12"] {
+            assert!(!key(name).names(&stanza), "{name}");
+        }
     }
 
     #[test]

@@ -100,7 +100,9 @@ pub(super) async fn unwrap(session: &Session, key: &KmsKey, stanza: &KmsStanza) 
         data_key(answer.plaintext)
     };
     let data_key = call.await.map_err(|fault| failure(DECRYPT, key, region, fault))?;
-    stanza.unwrap(&data_key).ok_or_else(|| Error::FileKeyNotAuthentic { key: stanza.key.to_string() })
+    stanza
+        .unwrap(&data_key)
+        .ok_or_else(|| Error::FileKeyNotAuthentic { key: stanza.key.to_string(), given: "data key" })
 }
 
 fn encryption_context(context: &Context) -> HashMap<String, String> {

@@ -81,12 +81,12 @@ impl Session {
         Ok(aws_sdk_kms::Client::from_conf(config))
     }
 
-    /// With a fair share of the time that is left for this many calls, so that a region that is down leaves time for the rest.
-    pub(super) fn share(&self, calls: usize) -> Self {
+    /// With the fair share that `calls` have of the time left for `all`, so that a region that is down leaves time for the rest.
+    pub(super) fn share(&self, calls: usize, all: usize) -> Self {
         let now = Instant::now();
         let left = self.deadline.saturating_duration_since(now);
-        let calls = u32::try_from(calls).unwrap_or(u32::MAX);
-        Self { config: self.config.clone(), deadline: now + left / calls }
+        let number = |calls| u32::try_from(calls).unwrap_or(u32::MAX);
+        Self { config: self.config.clone(), deadline: now + left / number(all) * number(calls) }
     }
 
     /// The result of a step, if it comes in time.
