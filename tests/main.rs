@@ -14,6 +14,7 @@ mod kms;
 mod lengths;
 mod manual;
 mod outside;
+mod p256;
 mod pipeline;
 mod producer;
 mod properties;

@@ -1,6 +1,7 @@
 """Opens a stream that was sealed under KMS. Written from envpipe(5) alone, sharing nothing with envpipe.
 
-Usage: reference.py FILE, with the AWS environment set; the plaintext goes to standard output.
+Usage: reference.py FILE [KEY], with the AWS environment set; the plaintext goes to standard output. KEY is the ARN of the
+P-256 key of a p256tag stanza.
 """
 
 import base64
@@ -9,7 +10,8 @@ import sys
 from urllib.parse import unquote_to_bytes
 
 import boto3
-from cryptography.hazmat.primitives import hashes, hmac
+from cryptography.hazmat.primitives import hashes, hmac, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
@@ -19,6 +21,12 @@ CHUNK = 65536 + 16
 
 def hkdf(ikm, salt, info):
     return HKDF(hashes.SHA256(), 32, salt, info).derive(ikm)
+
+
+def hmac_sha256(key, text):
+    mac = hmac.HMAC(key, hashes.SHA256())
+    mac.update(text)
+    return mac.finalize()
 
 
 def unbase64(text):
@@ -59,14 +67,55 @@ def unwrap(arguments, body):
     return ChaCha20Poly1305(wrap_key).decrypt(bytes(12), body[:32], None)
 
 
+def unwrap_p256tag(key, arguments, body):
+    """The file key, or None where the tag is another's."""
+    _, tag, enc = arguments
+    enc = unbase64(enc)
+    kms = boto3.client("kms", region_name=key.split(":")[3])
+    recipient = serialization.load_der_public_key(kms.get_public_key(KeyId=key)["PublicKey"])
+    x962 = serialization.Encoding.X962
+    compressed = recipient.public_bytes(x962, serialization.PublicFormat.CompressedPoint)
+    uncompressed = recipient.public_bytes(x962, serialization.PublicFormat.UncompressedPoint)
+    digest = hashes.Hash(hashes.SHA256())
+    digest.update(compressed)
+    info = b"age-encryption.org/p256tag"
+    if unbase64(tag) != hmac_sha256(info, enc + digest.finalize()[:4])[:4]:
+        return None
+
+    peer = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), enc).public_bytes(
+        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    dh = kms.derive_shared_secret(KeyId=key, KeyAgreementAlgorithm="ECDH", PublicKey=peer)["SharedSecret"]
+
+    def extract(suite, salt, label, ikm):
+        return hmac_sha256(salt or bytes(32), b"HPKE-v1" + suite + label + ikm)
+
+    def expand(suite, prk, label, context, length):
+        text = length.to_bytes(2, "big") + b"HPKE-v1" + suite + label + context
+        return hmac_sha256(prk, text + b"\x01")[:length]
+
+    kem, suite = bytes.fromhex("4b454d0010"), bytes.fromhex("48504b45001000010003")
+    shared = expand(kem, extract(kem, b"", b"eae_prk", dh), b"shared_secret", enc + uncompressed, 32)
+    context = b"\x00" + extract(suite, b"", b"psk_id_hash", b"") + extract(suite, b"", b"info_hash", info)
+    secret = extract(suite, shared, b"secret", b"")
+    key, nonce = expand(suite, secret, b"key", context, 32), expand(suite, secret, b"base_nonce", context, 12)
+    return ChaCha20Poly1305(key).decrypt(nonce, body, None)
+
+
+def unwrap_any(stanzas, key):
+    for arguments, body in stanzas:
+        if arguments[0] == KIND:
+            return unwrap(arguments, body)
+        if key and arguments[0] == "p256tag" and (file_key := unwrap_p256tag(key, arguments, body)):
+            return file_key
+
+
 def main():
     with open(sys.argv[1], "rb") as file:
         stream = file.read()
     stanzas, covered, mac, payload = parse_header(stream)
-    file_key = next(unwrap(*stanza) for stanza in stanzas if stanza[0][0] == KIND)
-    check = hmac.HMAC(hkdf(file_key, b"", b"header"), hashes.SHA256())
-    check.update(covered)
-    check.verify(mac)
+    file_key = unwrap_any(stanzas, *sys.argv[2:] or [None])
+    assert hmac_sha256(hkdf(file_key, b"", b"header"), covered) == mac
 
     nonce, sealed = stream[payload : payload + 16], stream[payload + 16 :]
     cipher = ChaCha20Poly1305(hkdf(file_key, nonce, b"payload"))

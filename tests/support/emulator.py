@@ -6,7 +6,10 @@ The proxy answers at any path. The segments of the path ask for more:
     count-NAME     count these calls; GET the same path for the list of their operations
     hang           never answer
     other-key      answer as if another key had been used
-    short-key      answer with a data key of 16 bytes
+    short-key      answer with a data key, or a shared secret, of 16 bytes
+    hashed-secret  answer with a hash of the shared secret
+    off-curve      answer with a public key that is no point of its curve
+    other-public   answer with the public key of another key
     not-json       answer with a page
     once           answer the first call with ThrottlingException; beside count-NAME
     status-NUMBER  answer with this status and nothing that says why
@@ -19,6 +22,7 @@ The proxy answers at any path. The segments of the path ask for more:
     Error          answer with this error, whose name begins with a capital
     OPERATION-Error
                    answer with it to this operation alone
+    only-OPERATION the segments behind it are for this operation alone
 GET of disable/NAME and delete/NAME changes the state of a key.
 """
 
@@ -38,6 +42,9 @@ import urllib.request
 
 import boto3
 import moto.kms.utils
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from moto.kms.models import kms_backends
 from moto.server import ThreadedMotoServer
 
 ACCOUNT = "123456789012"
@@ -70,6 +77,10 @@ class Proxy(http.server.BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers["Content-Length"]))
         operation = self.headers["X-Amz-Target"].split(".")[-1]
         asked = [segment for segment in self.path.split("/") if segment]
+        for i, segment in enumerate(asked):
+            if segment.startswith("only-") and segment != f"only-{operation}":
+                asked = asked[:i]
+                break
         for segment in asked:
             if segment.startswith("count-"):
                 calls.setdefault(segment, []).append(operation)
@@ -115,21 +126,49 @@ class Proxy(http.server.BaseHTTPRequestHandler):
             self.answer(status, key)
             return
         key = key["KeyMetadata"]
-        if key["KeyState"] in REFUSALS:
+        # Of a disabled key, KMS still gives the public half.
+        if key["KeyState"] in REFUSALS and not (operation == "GetPublicKey" and key["KeyState"] == "Disabled"):
             code, message = REFUSALS[key["KeyState"]]
             self.refuse(code, message.format(key["Arn"]))
+            return
+        symmetric = key["KeySpec"] == "SYMMETRIC_DEFAULT"
+        if operation == "GetPublicKey" and symmetric:
+            self.refuse("UnsupportedOperationException", f"{key['Arn']} is not valid for GetPublicKey.")
+            return
+        if operation in ("GenerateDataKey", "Decrypt") and not symmetric or (
+            operation == "DeriveSharedSecret" and key["KeyUsage"] != "KEY_AGREEMENT"
+        ):
+            message = f"{key['Arn']} key usage is {key['KeyUsage']} which is not valid for {operation}."
+            self.refuse("InvalidKeyUsageException", message)
             return
         if operation == "Decrypt":
             # Without it, moto decrypts under whatever key it was, as KMS could.
             del request["KeyId"]
-        status, answer = self.forward(operation, request)
+        if operation == "DeriveSharedSecret":
+            status, answer = 200, derive_shared_secret(key["Arn"], request)
+        else:
+            status, answer = self.forward(operation, request)
+        if operation == "GetPublicKey":
+            # moto gives the id, and the spec under its former name.
+            answer |= {"KeyId": key["Arn"], "KeySpec": key["KeySpec"]}
+            if "off-curve" in asked:
+                point = bytearray(base64.b64decode(answer["PublicKey"]))
+                point[-1] ^= 1
+                answer["PublicKey"] = base64.b64encode(point).decode()
+            if "other-public" in asked:
+                other = {"KeyId": keys["p256-other"]}
+                answer["PublicKey"] = self.forward("GetPublicKey", other)[1]["PublicKey"]
         if status == 200 and operation == "Decrypt" and answer["KeyId"] != key["Arn"]:
             self.refuse("IncorrectKeyException", "The key ID in the request does not identify a CMK that can perform this operation.")
             return
         if "other-key" in asked:
             answer["KeyId"] = f"arn:aws:kms:eu-west-1:{ACCOUNT}:key/00000000-0000-0000-0000-000000000000"
         if "short-key" in asked:
-            answer["Plaintext"] = base64.b64encode(bytes(16)).decode()
+            answer["SharedSecret" if operation == "DeriveSharedSecret" else "Plaintext"] = base64.b64encode(bytes(16)).decode()
+        if "hashed-secret" in asked:
+            digest = hashes.Hash(hashes.SHA256())
+            digest.update(base64.b64decode(answer["SharedSecret"]))
+            answer["SharedSecret"] = base64.b64encode(digest.finalize()).decode()
         self.answer(status, answer)
 
     def region(self):
@@ -196,6 +235,25 @@ def client(region):
     return boto3.client("kms", region_name=region, endpoint_url=MOTO)
 
 
+def private_key(arn):
+    """The private half of an asymmetric key, which moto holds."""
+    _, _, _, region, account, key = arn.split(":")
+    return kms_backends[account][region].keys[key.removeprefix("key/")].private_key.private_key
+
+
+def derive_shared_secret(arn, request):
+    """What moto lacks: the x-coordinate, and nothing made of it."""
+    assert request["KeyAgreementAlgorithm"] == "ECDH"
+    peer = serialization.load_der_public_key(base64.b64decode(request["PublicKey"]))
+    secret = private_key(arn).exchange(ec.ECDH(), peer)
+    return {
+        "KeyId": arn,
+        "SharedSecret": base64.b64encode(secret).decode(),
+        "KeyAgreementAlgorithm": "ECDH",
+        "KeyOrigin": "AWS_KMS",
+    }
+
+
 def key_id(name):
     """What moto wants where KMS takes the ARN too."""
     return keys[name].split("/")[1]
@@ -214,8 +272,27 @@ def make_keys():
         kms = client(region)
         keys[name] = kms.create_key(MultiRegion=multi_region)["KeyMetadata"]["Arn"]
         kms.create_alias(AliasName=f"alias/{name}", TargetKeyId=keys[name])
+    for name, region, spec, usage in [
+        ("p256", "eu-west-1", "ECC_NIST_P256", "KEY_AGREEMENT"),
+        ("p256-other", "eu-west-1", "ECC_NIST_P256", "KEY_AGREEMENT"),
+        ("p256-disabled", "eu-west-1", "ECC_NIST_P256", "KEY_AGREEMENT"),
+        ("p256-far", "us-east-1", "ECC_NIST_P256", "KEY_AGREEMENT"),
+        ("p256-signing", "eu-west-1", "ECC_NIST_P256", "SIGN_VERIFY"),
+        ("p384", "eu-west-1", "ECC_NIST_P384", "KEY_AGREEMENT"),
+        ("rsa", "eu-west-1", "RSA_2048", "ENCRYPT_DECRYPT"),
+    ]:
+        kms = client(region)
+        keys[name] = kms.create_key(KeySpec=spec, KeyUsage=usage)["KeyMetadata"]["Arn"]
+        kms.create_alias(AliasName=f"alias/{name}", TargetKeyId=keys[name])
     client("eu-west-1").replicate_key(KeyId=key_id("multi"), ReplicaRegion="us-east-1")
     keys["replica"] = keys["multi"].replace("eu-west-1", "us-east-1")
+
+
+def points():
+    """The public halves of the P-256 keys, compressed, by name."""
+    compressed = (serialization.Encoding.X962, serialization.PublicFormat.CompressedPoint)
+    names = [name for name in keys if name.startswith("p256")]
+    return {name: private_key(keys[name]).public_key().public_bytes(*compressed).hex() for name in names}
 
 
 os.environ.update(AWS_ACCESS_KEY_ID="test", AWS_SECRET_ACCESS_KEY="test", MOTO_ACCOUNT_ID=ACCOUNT)
@@ -238,6 +315,6 @@ threading.Thread(target=proxy.serve_forever, daemon=True).start()
 make_keys()
 hole, *held = black_hole()
 addresses = {"s3": MOTO, "kms": f"http://127.0.0.1:{proxy.server_port}", "black_hole": hole}
-print(json.dumps({**addresses, "keys": keys}), flush=True)
+print(json.dumps({**addresses, "keys": keys, "points": points()}), flush=True)
 sys.stdin.read()
 os._exit(0)

@@ -6,6 +6,8 @@ use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 
+use envpipe::format::p256::Point;
+use envpipe::keys::p256::Recipient;
 use serde_json::Value;
 
 use super::{Run, envpipe, python};
@@ -20,6 +22,7 @@ pub struct Emulator {
     /// An endpoint that takes no connection and refuses none.
     pub black_hole: String,
     keys: Value,
+    points: Value,
     /// Its standard input is held open; it ends when that does, with this process, however that ends.
     process: Child,
 }
@@ -51,6 +54,7 @@ impl Emulator {
             kms: ready["kms"].as_str().unwrap().into(),
             black_hole: ready["black_hole"].as_str().unwrap().into(),
             keys: ready["keys"].clone(),
+            points: ready["points"].clone(),
             process: child,
         })
     }
@@ -63,6 +67,12 @@ impl Emulator {
     /// The ARN of a key by the name that emulator.py gives it.
     pub fn arn(&self, name: &str) -> &str {
         self.keys[name].as_str().unwrap()
+    }
+
+    /// The recipient of a P-256 key.
+    pub fn recipient(&self, name: &str) -> String {
+        let point = hex::decode(self.points[name].as_str().unwrap()).unwrap();
+        Recipient::from(Point::from_compressed(&point).unwrap()).to_string()
     }
 
     /// The environment of an AWS client that is allowed everything; `path` says what KMS does (emulator.py).
