@@ -11,6 +11,7 @@ mod inspect;
 mod keygen;
 mod open;
 mod option;
+mod recipient;
 mod seal;
 mod size;
 mod words;
@@ -25,6 +26,7 @@ pub use check::Check;
 pub use inspect::Inspect;
 pub use keygen::Keygen;
 pub use open::Open;
+pub use recipient::Recipient;
 pub use seal::{Plaintext, Recipients, Seal};
 pub use size::Size;
 
@@ -47,6 +49,8 @@ pub enum Command {
     Check(Check),
     /// `keygen`
     Keygen(Keygen),
+    /// `recipient`
+    Recipient(Recipient),
     /// Help or version: a text for standard output.
     Print(String),
 }
@@ -73,6 +77,7 @@ const SUBCOMMANDS: &[Subcommand] = &[
     size::SUBCOMMAND,
     check::SUBCOMMAND,
     keygen::SUBCOMMAND,
+    recipient::SUBCOMMAND,
     completion::SUBCOMMAND,
 ];
 
@@ -264,6 +269,9 @@ mod tests {
         assert_eq!(refused("seal"), "no key is named to seal under");
         assert_eq!(refused("seal -k any"), "'any' is no key to seal under");
         assert_eq!(refused("open -r age1x"), "open has no option -r");
+        assert_eq!(refused("recipient"), "no key is named whose recipient to print");
+        assert_eq!(refused("recipient -k any"), "'any' is no key to seal under");
+        assert_eq!(refused("recipient -k alias/a -c a=b"), "recipient has no option -c");
         assert_eq!(refused("seal -k alias/a one two"), "unexpected argument \"two\"");
         assert_eq!(refused("keygen FILE"), "unexpected argument \"FILE\"");
         assert_eq!(refused("seal -k alias/a -o x -o y"), "-o is given twice");

@@ -80,6 +80,52 @@ fn what_envpipe_seals_offline_opens_and_an_independent_decoder_agrees() {
 }
 
 #[test]
+fn recipient_prints_a_recipients_file_for_the_key_of_any_name() {
+    let arn = emulator().arn("p256");
+    let id = arn.rsplit('/').next().unwrap();
+    let alias_arn = arn.replace(&format!("key/{id}"), "alias/p256");
+    let entry = |name| {
+        format!("# P-256 key in KMS: {}\n{}\n", emulator().arn(name), emulator().recipient(name)).into_bytes()
+    };
+    for name in ["alias/p256", id, arn, &alias_arn] {
+        assert_eq!(with_kms_at("count-recipient", ["recipient", "-k", name]).ok(), entry("p256"), "{name}");
+    }
+    assert_eq!(emulator().calls("count-recipient"), ["GetPublicKey"; 4]);
+    let far = emulator().arn("p256-far");
+    assert_eq!(with_kms(["recipient", "-k", far]).without("AWS_REGION").ok(), entry("p256-far"));
+    let both = with_kms(["recipient"]).env("ENVPIPE_KEY", "alias/p256-other alias/p256").ok();
+    assert_eq!(both, [entry("p256-other"), entry("p256")].concat());
+    let folder = folder();
+    std::fs::write(folder.path().join("plain"), "plain").unwrap();
+    let sealed = envpipe(["seal", "-R", "-", "plain"]).within(folder.path()).input(both).ok();
+    for key in ["alias/p256", "alias/p256-other"] {
+        assert_eq!(with_kms(["open", "-k", key]).input(sealed.clone()).ok(), b"plain", "{key}");
+    }
+}
+
+#[test]
+fn a_recipient_that_cannot_be_had_leaves_standard_output_empty() {
+    // One that can be had is no reason to print half.
+    let keys = ["recipient", "-k", "alias/p256", "-k", "alias/none"];
+    let missing = with_kms(keys).run();
+    missing
+        .fails(3, "kms:GetPublicKey with alias/none in", "an alias is written alias/NAME")
+        .writes_nothing();
+    let arn = emulator().arn("p256");
+    let recipient = |path: &str| with_kms_at(path, ["recipient", "-k", arn]).run();
+    let denied = recipient("AccessDeniedException");
+    denied.fails(3, &format!("kms:GetPublicKey with {arn}"), "allow kms:GetPublicKey").writes_nothing();
+    let other = recipient("other-key");
+    other.fails(3, "it is of another key than the one named", "is it really KMS").writes_nothing();
+    let off_the_curve = recipient("off-curve");
+    off_the_curve.fails(3, "is not a point of the curve P-256", "is it really KMS").writes_nothing();
+    let nowhere = with_kms_at("count-recipient-nowhere", ["recipient", "-k", "alias/p256"]);
+    let nowhere = nowhere.without("AWS_REGION").without("AWS_ACCESS_KEY_ID").run();
+    nowhere.fails(3, "no AWS region is configured", "set AWS_REGION").writes_nothing();
+    assert!(emulator().calls("count-recipient-nowhere").is_empty());
+}
+
+#[test]
 fn the_region_of_an_arn_wins_over_the_configured_one() {
     let sealed = sealed_to(&["p256-far"]);
     let arn = emulator().arn("p256-far");
@@ -225,6 +271,8 @@ fn a_key_of_another_kind_is_refused_with_what_would_work() {
         let key = format!("alias/{name}");
         let finished = with_kms_at("count-p256-kinds", ["open", "-k", &key]).input(sealed.clone()).run();
         let begin = format!("kms:GetPublicKey with {key} in {REGION} failed: {message}");
+        finished.fails(3, &begin, hint).writes_nothing();
+        let finished = with_kms_at("count-p256-kinds", ["recipient", "-k", &key]).run();
         finished.fails(3, &begin, hint).writes_nothing();
     }
     assert!(emulator().calls("count-p256-kinds").iter().all(|call| call == "GetPublicKey"));

@@ -57,7 +57,7 @@ pub const KEY: Opt = Opt::values("key", Some('k'), "KEY", "");
 
 /// Age recipients.
 pub const RECIPIENT: Opt =
-    Opt::values("recipient", Some('r'), "RECIPIENT", "seal to this age recipient (age1…)");
+    Opt::values("recipient", Some('r'), "RECIPIENT", "seal to this age recipient (age1… or age1tag1…)");
 
 /// Files of age recipients.
 pub const RECIPIENTS_FILE: Opt =

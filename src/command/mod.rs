@@ -4,6 +4,7 @@ pub mod check;
 pub mod inspect;
 pub mod keygen;
 pub mod open;
+pub mod recipient;
 pub mod seal;
 pub mod size;
 
@@ -25,6 +26,7 @@ pub fn run(command: Command, warn: &mut dyn FnMut(&Error)) -> Result<(), Error> 
         Command::Size(args) => size::run(args),
         Command::Check(args) => check::run(args),
         Command::Keygen(args) => keygen::run(args),
+        Command::Recipient(args) => recipient::run(args),
         Command::Print(text) => print(&text),
     }
 }

@@ -167,7 +167,7 @@ fn is_about_the_clock(code: &str, message: Option<&str>) -> bool {
     }
 }
 
-const WANTS_P256: &str = "this takes a key of spec ECC_NIST_P256 for KEY_AGREEMENT; a symmetric key is named to seal and open \
-                          with -k, and has no recipient";
+const WANTS_P256: &str = "this takes a key of spec ECC_NIST_P256 for KEY_AGREEMENT; a symmetric key has no recipient: \
+                          seal and open with -k";
 
 const KMS_AT_FAULT: &str = "the fault is with KMS; try again, and if it lasts, look at health.aws.amazon.com";

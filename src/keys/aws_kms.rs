@@ -1,8 +1,8 @@
 //! AWS KMS: whom it is asked for a key, in which order, and for how long. With the files below it, the only room that is
 //! async, and the only one that knows the AWS SDK.
 //!
-//! The calls themselves are `data_key` for symmetric keys and `shared_secret` for P-256 keys; configuration, credentials and time limits are `session`, errors `fault`. Which key
-//! may open which stanza is `kms_key`.
+//! The calls themselves are `data_key` for symmetric keys and `shared_secret` for P-256 keys; configuration, credentials
+//! and time limits are `session`, errors `fault`. Which key may open which stanza is `kms_key`.
 
 mod data_key;
 mod fault;
@@ -77,7 +77,11 @@ pub fn generate_data_keys(
 pub fn recipients(keys: &[KmsKey]) -> Result<Vec<(KeyArn, p256::Recipient)>, Error> {
     let Some(first) = keys.first() else { return Ok(Vec::new()) };
     run(async {
-        let session = log_in(Session::load(keys).await, shared_secret::PUBLIC_KEY, first).await?;
+        let session = Session::load(keys).await;
+        if let Some(key) = keys.iter().find(|key| session.region(key).is_none()) {
+            return Err(failure(shared_secret::PUBLIC_KEY, key, None, KmsFault::NoRegion));
+        }
+        let session = log_in(session, shared_secret::PUBLIC_KEY, first).await?;
         let mut recipients = Vec::new();
         for (asked, key) in keys.iter().enumerate() {
             let shared = session.share(1, keys.len() - asked);
