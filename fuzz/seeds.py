@@ -16,12 +16,22 @@ oKGio6SlpqeoqaqrrK2urw app=backup team=db%20ops
 JDIyOp5rq9Ou3sBSPwfQZjPUZRLnmM+CsQ64OcKocFcAAQIDBAUGBwgJCgsMDQ4P
 EBES
 """
+P256TAG_STANZA = b"""\
+-> p256tag J0YzSw BHeMzLJQiSUX5FsGOQESNdVwvqPsZy2R/LHHH/SJZxWlJep1/oCC8I7XX3AMThg66GjG9r+1UD/DUGsSxNoW/bg
+5N05uPcAraPD82WVP9OYI0b3TzulfSY8gwFLXb4U+po
+"""
+RECIPIENTS = b"""\
+# of each kind
+age1zvkyg2lqzraa2lnjvqej32nkuu0ues2s82hzrye869xeexvn73equnujwj
+age1tag1qwe0kafsjrar4txm6heqnhpfuggzr0gvznz7fvygxrlq90u5mq2pysxtw6h
+"""
 LONGEST = 256 * 1024  # more is slow, and shows nothing new
 COMMAND_LINES = [
     "\nseal\n-k\nalias/backup\n-c\ndb=main\n-o\nmain.age\n--\npg_dump\nmain",
     "alias/a alias/b\nopen\n-i\nkey\n--context\ndb=main\n-omain.dump\nmain.age",
     "any\nseal\n-ak\narn:aws:kms:eu-west-1:111122223333:alias/a\n-kalias/b\n--min-keys=1\n-j\n2\n-r\nage1x\n-R\nfile",
     "\nkeygen\n--output=key",
+    "alias/a\nrecipient\n-kalias/b\n--key=alias/c",
     "\nhelp\nopen",
 ]
 
@@ -61,6 +71,8 @@ def main():
             seed("header", name, header)
             seed("stanza", name, header[header.index(b"\n") + 1 : mac])
     seed("stanza", "aws-kms", KMS_STANZA)
+    seed("stanza", "p256tag", P256TAG_STANZA)
+    seed("keys", "recipients", RECIPIENTS)
     for i, identity in enumerate(sorted(identities)):
         seed("keys", f"identity-{i}", f"# comment\r\n\n{identity}\n".encode())
     for i, line in enumerate(COMMAND_LINES):

@@ -1,9 +1,11 @@
-//! A stanza that parses is written back as it was: in general, as one of KMS, and down to its encryption context.
+//! A stanza that parses is written back as it was: in general, as one of KMS or for a P-256 key, and down to its encryption context.
 
 #![no_main]
 
+use envpipe::format::base64;
 use envpipe::format::context::Context;
 use envpipe::format::kms_stanza::{KIND, KmsStanza};
+use envpipe::format::p256tag::{self, P256TagStanza};
 use envpipe::format::stanza::Stanza;
 use libfuzzer_sys::fuzz_target;
 
@@ -20,6 +22,14 @@ fuzz_target!(|text: &[u8]| {
             assert!(parsed[0].context.encode().eq(stanza.args[3..].iter().cloned()));
         }
         parsed => assert!(parsed.is_err() == ours),
+    }
+    let tagged = stanza.kind() == p256tag::KIND;
+    match P256TagStanza::parse_all(std::slice::from_ref(&stanza)) {
+        Ok(parsed) if tagged => {
+            assert_eq!(base64::encode(parsed[0].enc().uncompressed()), stanza.args[2]);
+            assert_eq!((stanza.args.len(), stanza.args[1].len(), stanza.body.len()), (3, 6, 32));
+        }
+        parsed => assert!(parsed.is_err() == tagged),
     }
 });
 
