@@ -41,6 +41,9 @@ fn the_manual_shows_the_known_answer_of_the_format() {
         "ed040551964dd4e4d7c9a55897ae2107f9e005f2159c1eaedb044583d18b074d",
         "2432323a9e6babd3aedec0523f07d06633d46512e798cf82b10eb839c2a87057",
         "NvotEQ7rIgbtloXFPe/Isydgor1t/VMo8J4+oz/l9/0",
+        "age1tag1qwe0kafsjrar4txm6heqnhpfuggzr0gvznz7fvygxrlq90u5mq2pysxtw6h",
+        "-> p256tag J0YzSw BHeMzLJQiSUX5FsGOQESNdVwvqPsZy2R/LHHH/SJZxWlJep1/oCC8I7\\e\nXX3AMThg66GjG9r+1UD/DUGsSxNoW/bg\n",
+        "5N05uPcAraPD82WVP9OYI0b3TzulfSY8gwFLXb4U+po",
     ] {
         assert!(format.contains(value), "{value}");
     }
