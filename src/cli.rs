@@ -55,6 +55,13 @@ pub enum Command {
     Print(String),
 }
 
+impl Command {
+    /// Whether it was asked to say what KMS is asked.
+    pub fn is_verbose(&self) -> bool {
+        matches!(self, Self::Seal(Seal { verbose: true, .. }) | Self::Open(Open { verbose: true, .. }))
+    }
+}
+
 /// A subcommand: how it is used, what its help says, and what becomes of its words.
 struct Subcommand {
     name: &'static str,

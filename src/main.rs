@@ -9,8 +9,12 @@ use envpipe::{cli, command, pipe};
 fn main() -> ExitCode {
     keep_memory_private();
     let environment = std::env::var_os("ENVPIPE_KEY");
-    let result =
-        cli::parse(std::env::args_os(), environment).and_then(|command| command::run(command, &mut warn));
+    let result = cli::parse(std::env::args_os(), environment).and_then(|command| {
+        if command.is_verbose() && log::set_logger(&Verbose).is_ok() {
+            log::set_max_level(log::LevelFilter::Info);
+        }
+        command::run(command, &mut warn)
+    });
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -39,6 +43,23 @@ fn report(error: &Error) {
 fn warn(error: &Error) {
     let text = format!("envpipe: warning: left out: {}\n", error.message());
     let _ = std::io::stderr().write_all(text.as_bytes());
+}
+
+/// What `-v` tells: envpipe's own notes, and nothing of the libraries around it.
+struct Verbose;
+
+impl log::Log for Verbose {
+    fn enabled(&self, metadata: &log::Metadata) -> bool {
+        metadata.target().starts_with("envpipe::")
+    }
+
+    fn log(&self, record: &log::Record) {
+        if self.enabled(record.metadata()) {
+            let _ = std::io::stderr().write_all(format!("envpipe: {}\n", record.args()).as_bytes());
+        }
+    }
+
+    fn flush(&self) {}
 }
 
 /// Keys are in memory: no core dump, and on Linux no other process of the user may read it. Best effort: a system that

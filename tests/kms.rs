@@ -449,3 +449,24 @@ fn a_long_stream_is_not_read_while_the_key_is_refused() {
     assert_eq!(child.wait().unwrap().code(), Some(3));
     assert!(stdout.is_empty());
 }
+
+#[test]
+fn verbosely_it_says_what_kms_was_asked_and_what_it_answered_and_nothing_else() {
+    let arn = emulator().arn("backup");
+    let args = ["seal", "-v", "-k", "alias/backup", "-k", "alias/nonesuch", "--min-keys", "1"];
+    let finished = with_kms(args).env("RUST_LOG", "trace").input("plain").run();
+    let stderr = finished.stderr();
+    let mut lines: Vec<_> = stderr.lines().collect();
+    lines.sort();
+    let [made, failed, left_out] = lines[..] else { panic!("{stderr}") };
+    let begin = format!("envpipe: kms:GenerateDataKey with alias/backup in {REGION} took ");
+    assert!(made.starts_with(&begin) && made.ends_with(&format!(" ms, answered for {arn}")), "{stderr}");
+    assert!(failed.contains("alias/nonesuch") && failed.contains("NotFoundException"), "{stderr}");
+    assert!(failed.contains(", after ") && failed.ends_with(" ms"), "{stderr}");
+    assert!(left_out.starts_with("envpipe: warning: left out: "), "{stderr}");
+    let finished = with_kms(["open", "--verbose", "-k", arn]).input(finished.0.stdout).run();
+    assert_eq!(finished.0.stdout, b"plain");
+    let begin = format!("envpipe: kms:Decrypt with {arn} in {REGION} took ");
+    assert!(finished.stderr().starts_with(&begin), "{}", finished.stderr());
+    assert_eq!(finished.stderr().lines().count(), 1);
+}

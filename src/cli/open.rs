@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::option::{IDENTITY, JOBS, KEY, OUTPUT, PROGRESS, WANTED_CONTEXT};
+use super::option::{IDENTITY, JOBS, KEY, OUTPUT, PROGRESS, VERBOSE, WANTED_CONTEXT};
 use super::words::Words;
 use super::{Command, Operands, Subcommand, accepted, jobs, wanted_context};
 use crate::error::Error;
@@ -19,6 +19,8 @@ pub struct Open {
     pub context: Vec<Wanted>,
     /// How many workers; None is one a core.
     pub jobs: Option<usize>,
+    /// Whether to say what KMS is asked.
+    pub verbose: bool,
     /// Whether to show how far it is.
     pub progress: bool,
     /// None or `-` is standard output.
@@ -44,6 +46,7 @@ default: the keys in ENVPIPE_KEY",
         WANTED_CONTEXT,
         JOBS,
         PROGRESS,
+        VERBOSE,
         OUTPUT,
     ],
     operands: Operands::File,
@@ -57,6 +60,7 @@ fn build(words: &Words) -> Result<Command, Error> {
         identities: words.paths(&IDENTITY),
         context: wanted_context(words)?,
         jobs: jobs(words)?,
+        verbose: words.has(&VERBOSE),
         progress: words.has(&PROGRESS),
         output: words.path(&OUTPUT),
         input: words.file(),

@@ -96,5 +96,9 @@ pub const OUTPUT: Opt = Opt::value(
 pub const PROGRESS: Opt =
     Opt::switch("progress", None, "show how far it is, where standard error is a terminal");
 
+/// What KMS is asked.
+pub const VERBOSE: Opt =
+    Opt::switch("verbose", Some('v'), "say what KMS was asked, what it answered, and in how long");
+
 /// Help; every subcommand has it.
 pub const HELP: Opt = Opt::switch("help", Some('h'), "print this help");

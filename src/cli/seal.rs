@@ -3,7 +3,9 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use super::option::{ARMOR, CONTEXT, IDENTITY, JOBS, KEY, OUTPUT, Opt, PROGRESS, RECIPIENT, RECIPIENTS_FILE};
+use super::option::{
+    ARMOR, CONTEXT, IDENTITY, JOBS, KEY, OUTPUT, Opt, PROGRESS, RECIPIENT, RECIPIENTS_FILE, VERBOSE,
+};
 use super::words::Words;
 use super::{Command, Operands, Subcommand, jobs, kms_keys};
 use crate::error::Error;
@@ -19,6 +21,8 @@ pub struct Seal {
     pub armor: bool,
     /// How many workers; None is one a core.
     pub jobs: Option<usize>,
+    /// Whether to say what KMS is asked.
+    pub verbose: bool,
     /// Whether to show how far it is.
     pub progress: bool,
     /// None or `-` is standard output.
@@ -84,6 +88,7 @@ Any one of the keys and recipients named opens the stream.",
         ARMOR,
         JOBS,
         PROGRESS,
+        VERBOSE,
         OUTPUT.help(
             "\
 write to FILE, which is replaced only on success;
@@ -100,6 +105,7 @@ fn build(words: &Words) -> Result<Command, Error> {
         recipients: recipients(words)?,
         armor: words.has(&ARMOR),
         jobs: jobs(words)?,
+        verbose: words.has(&VERBOSE),
         progress: words.has(&PROGRESS),
         output: words.path(&OUTPUT),
         plaintext: match words.command() {

@@ -4,11 +4,12 @@
 
 use std::collections::HashMap;
 
+use aws_sdk_kms::Client;
 use aws_sdk_kms::primitives::Blob;
 use aws_sdk_kms::types::DataKeySpec;
 use zeroize::{ZeroizeOnDrop, Zeroizing};
 
-use super::fault::{failure, fault, key_arn};
+use super::fault::{fault, key_arn};
 use super::session::Session;
 use crate::error::{Error, KmsFault};
 use crate::format::context::Context;
@@ -48,19 +49,14 @@ pub(super) async fn generate(
     key: KmsKey,
     context: Context,
 ) -> Result<KmsRecipient, Error> {
-    let region = session.region(&key);
-    let call = async {
-        let answer = session
-            .within_limit(
-                session
-                    .client(region.as_deref())?
-                    .generate_data_key()
-                    .key_id(key.to_string())
-                    .key_spec(DataKeySpec::Aes256)
-                    .set_encryption_context(Some(encryption_context(&context)))
-                    .send(),
-            )
-            .await?
+    let ask = async |client: Client| {
+        let answer = client
+            .generate_data_key()
+            .key_id(key.to_string())
+            .key_spec(DataKeySpec::Aes256)
+            .set_encryption_context(Some(encryption_context(&context)))
+            .send()
+            .await
             .map_err(fault)?;
         let arn = key_arn(answer.key_id)?;
         if !key.is_answered_by(&arn, &arn) {
@@ -70,36 +66,31 @@ pub(super) async fn generate(
         if !(1..=MAX_BLOB_LEN).contains(&blob.len()) {
             return Err(KmsFault::Answer("the wrapped data key has not 1 to 6144 bytes"));
         }
-        Ok((data_key(answer.plaintext)?, arn, blob))
+        let answered = arn.to_string();
+        Ok(((data_key(answer.plaintext)?, arn, blob), answered))
     };
-    match call.await {
-        Ok((data_key, arn, blob)) => Ok(KmsRecipient { data_key, key: arn, context, blob }),
-        Err(fault) => Err(failure(GENERATE, &key, region, fault)),
-    }
+    let (data_key, arn, blob) = session.ask(GENERATE, &key, ask).await?;
+    Ok(KmsRecipient { data_key, key: arn, context, blob })
 }
 
 /// Has KMS unwrap the data key of a stanza, and unwraps the file key with it.
 pub(super) async fn unwrap(session: &Session, key: &KmsKey, stanza: &KmsStanza) -> Result<FileKey, Error> {
-    let region = session.region(key);
-    let call = async {
-        let answer = session
-            .within_limit(
-                session
-                    .client(region.as_deref())?
-                    .decrypt()
-                    .key_id(key.to_string())
-                    .ciphertext_blob(Blob::new(stanza.blob.clone()))
-                    .set_encryption_context(Some(encryption_context(&stanza.context)))
-                    .send(),
-            )
-            .await?
+    let ask = async |client: Client| {
+        let answer = client
+            .decrypt()
+            .key_id(key.to_string())
+            .ciphertext_blob(Blob::new(stanza.blob.clone()))
+            .set_encryption_context(Some(encryption_context(&stanza.context)))
+            .send()
+            .await
             .map_err(fault)?;
-        if !key.is_answered_by(&key_arn(answer.key_id)?, &stanza.key) {
+        let arn = key_arn(answer.key_id)?;
+        if !key.is_answered_by(&arn, &stanza.key) {
             return Err(KmsFault::Answer("it is under another key than the one named"));
         }
-        data_key(answer.plaintext)
+        Ok((data_key(answer.plaintext)?, arn.to_string()))
     };
-    let data_key = call.await.map_err(|fault| failure(DECRYPT, key, region, fault))?;
+    let data_key = session.ask(DECRYPT, key, ask).await?;
     stanza
         .unwrap(&data_key)
         .ok_or_else(|| Error::FileKeyNotAuthentic { key: stanza.key.to_string(), given: "data key" })

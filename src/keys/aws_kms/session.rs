@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use aws_config::meta::region::RegionProviderChain;
 use aws_config::{BehaviorVersion, Region, SdkConfig, environment, profile, timeout::TimeoutConfig};
+use aws_sdk_kms::Client;
 use aws_sdk_kms::config::{ProvideCredentials, SharedCredentialsProvider};
 use tokio::time::{Instant, timeout_at};
 
-use super::fault::no_credentials;
-use crate::error::KmsFault;
+use super::fault::{failure, no_credentials};
+use crate::error::{Error, KmsFault};
 use crate::keys::kms_key::KmsKey;
 
 /// Everything between the start and the last answer of KMS, in seconds.
@@ -74,11 +75,39 @@ impl Session {
         key.region().or_else(|| Some(self.config.region()?.as_ref())).map(str::to_owned)
     }
 
-    /// A client for a region.
-    pub(super) fn client(&self, region: Option<&str>) -> Result<aws_sdk_kms::Client, KmsFault> {
-        let region = Region::new(region.ok_or(KmsFault::NoRegion)?.to_owned());
-        let config = aws_sdk_kms::config::Builder::from(&self.config).region(region).build();
-        Ok(aws_sdk_kms::Client::from_conf(config))
+    /// Asks KMS for `operation` with `key`, within the time limit. `call` gives the value of the answer and the key that it
+    /// names. With `-v`, what came of it is told.
+    pub(super) async fn ask<T, F>(
+        &self,
+        operation: &'static str,
+        key: &KmsKey,
+        call: impl FnOnce(Client) -> F,
+    ) -> Result<T, Error>
+    where
+        F: Future<Output = Result<(T, String), KmsFault>>,
+    {
+        let start = Instant::now();
+        let region = self.region(key);
+        let answer = match region.clone().map(Region::new) {
+            None => Err(KmsFault::NoRegion),
+            Some(region) => {
+                let config = aws_sdk_kms::config::Builder::from(&self.config).region(region).build();
+                self.within_limit(call(Client::from_conf(config))).await.flatten()
+            }
+        };
+        let took = start.elapsed().as_millis();
+        match answer {
+            Ok((value, answered)) => {
+                let region = region.unwrap_or_default();
+                log::info!("kms:{operation} with {key} in {region} took {took} ms, answered for {answered}");
+                Ok(value)
+            }
+            Err(fault) => {
+                let error = failure(operation, key, region, fault);
+                log::info!("{}, after {took} ms", error.message());
+                Err(error)
+            }
+        }
     }
 
     /// With the fair share that `calls` have of the time left for `all`, so that a region that is down leaves time for the rest.
@@ -90,7 +119,7 @@ impl Session {
     }
 
     /// The result of a step, if it comes in time.
-    pub(super) async fn within_limit<T>(&self, step: impl Future<Output = T>) -> Result<T, KmsFault> {
+    async fn within_limit<T>(&self, step: impl Future<Output = T>) -> Result<T, KmsFault> {
         timeout_at(self.deadline, step).await.map_err(|_| KmsFault::TimedOut)
     }
 }

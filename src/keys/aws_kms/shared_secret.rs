@@ -2,11 +2,12 @@
 //!
 //! What a shared secret is good for is `format::p256tag`.
 
+use aws_sdk_kms::Client;
 use aws_sdk_kms::primitives::Blob;
 use aws_sdk_kms::types::{KeyAgreementAlgorithmSpec, KeySpec, KeyUsageType};
 use zeroize::Zeroizing;
 
-use super::fault::{failure, fault, key_arn};
+use super::fault::{fault, key_arn};
 use super::session::Session;
 use crate::error::{Error, KmsFault};
 use crate::format::file_key::FileKey;
@@ -27,12 +28,8 @@ pub(super) struct PublicKey {
 
 /// Has KMS give the public half of `key`, which has to be of P-256 and for key agreement.
 pub(super) async fn public_key(session: &Session, key: &KmsKey) -> Result<PublicKey, Error> {
-    let region = session.region(key);
-    let call = async {
-        let answer = session
-            .within_limit(session.client(region.as_deref())?.get_public_key().key_id(key.to_string()).send())
-            .await?
-            .map_err(fault)?;
+    let ask = async |client: Client| {
+        let answer = client.get_public_key().key_id(key.to_string()).send().await.map_err(fault)?;
         let arn = key_arn(answer.key_id)?;
         if !key.is_answered_by(&arn, &arn) {
             return Err(KmsFault::Answer("it is of another key than the one named"));
@@ -45,9 +42,10 @@ pub(super) async fn public_key(session: &Session, key: &KmsKey) -> Result<Public
         let der = answer.public_key.map(Blob::into_inner).unwrap_or_default();
         let point = Point::from_spki(&der)
             .ok_or(KmsFault::Answer("the public key is not a point of the curve P-256"))?;
-        Ok(PublicKey { arn, point })
+        let answered = arn.to_string();
+        Ok((PublicKey { arn, point }, answered))
     };
-    call.await.map_err(|fault| failure(PUBLIC_KEY, key, region, fault))
+    session.ask(PUBLIC_KEY, key, ask).await
 }
 
 /// Opens the file key with the first of those stanzas whose tags fit `key`. None where no tag fits; an error has every cause.
@@ -74,19 +72,14 @@ async fn open(
     public: &PublicKey,
     stanza: &P256TagStanza,
 ) -> Result<FileKey, Error> {
-    let region = session.region(key);
-    let call = async {
-        let answer = session
-            .within_limit(
-                session
-                    .client(region.as_deref())?
-                    .derive_shared_secret()
-                    .key_id(key.to_string())
-                    .key_agreement_algorithm(KeyAgreementAlgorithmSpec::Ecdh)
-                    .public_key(Blob::new(stanza.enc().to_spki()))
-                    .send(),
-            )
-            .await?
+    let ask = async |client: Client| {
+        let answer = client
+            .derive_shared_secret()
+            .key_id(key.to_string())
+            .key_agreement_algorithm(KeyAgreementAlgorithmSpec::Ecdh)
+            .public_key(Blob::new(stanza.enc().to_spki()))
+            .send()
+            .await
             .map_err(fault)?;
         // Of this KeyId, KMS's reference does not say that it is an ARN, and has examples where it is not. Only a secret of
         // the key whose public half was given opens the file key, so an alias that came to mean another key is found out.
@@ -96,9 +89,11 @@ async fn open(
             return Err(KmsFault::Answer("it is of another key than the one named"));
         }
         let bytes = Zeroizing::new(answer.shared_secret.map(Blob::into_inner).unwrap_or_default());
-        Secret::from_slice(&bytes).ok_or(KmsFault::Answer("the shared secret has not 32 bytes"))
+        let secret =
+            Secret::from_slice(&bytes).ok_or(KmsFault::Answer("the shared secret has not 32 bytes"))?;
+        Ok((secret, answered))
     };
-    let dh = call.await.map_err(|fault| failure(DERIVE, key, region, fault))?;
+    let dh = session.ask(DERIVE, key, ask).await?;
     stanza
         .open(&dh, &public.point)
         .ok_or_else(|| Error::FileKeyNotAuthentic { key: public.arn.to_string(), given: "shared secret" })
