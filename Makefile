@@ -10,6 +10,7 @@ TOOLS = target/tools/bin
 cargo-deb = 3.8.0
 cargo-deny = 0.20.2
 cargo-fuzz = 0.13.2
+rage = 0.12.1
 FUZZ_FLAGS = --sanitizer none --codegen-units 16 --target-dir target/fuzz
 # Of fuzzing, for each target.
 SECONDS = 600
@@ -18,7 +19,7 @@ SIZE = 64G
 
 all: $(ENVPIPE)
 
-.PHONY: all $(ENVPIPE) demo test test-packages fuzz soak bench lint install deb completion
+.PHONY: all $(ENVPIPE) demo test test-localstack test-packages fuzz soak bench lint install deb completion
 $(ENVPIPE):
 	cargo build --release --locked
 
@@ -33,6 +34,10 @@ demo: $(ENVPIPE)
 # Sets up what the tests need (a Python environment under target/) and runs them all.
 test:
 	cargo test --locked
+
+# What needs a KMS that derives secrets, which is LocalStack's, and stock rage: sets these up too, and runs those tests alone.
+test-localstack: $(TOOLS)/rage
+	cargo test --locked --test envpipe -- --ignored
 
 # Every fuzz target for so many SECONDS, from seeds and from what earlier runs found. With stable Rust: there is no sanitizer,
 # and none is needed where unsafe code is forbidden.

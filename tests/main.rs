@@ -12,6 +12,7 @@ mod files;
 mod inspect;
 mod kms;
 mod lengths;
+mod localstack;
 mod manual;
 mod outside;
 mod p256;

@@ -1,16 +1,16 @@
 //! The emulator of KMS and S3 (emulator.py): started once, ended with the tests.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::sync::OnceLock;
 
 use envpipe::format::p256::Point;
 use envpipe::keys::p256::Recipient;
-use serde_json::Value;
 
-use super::{Run, envpipe, python};
+use super::python::{self, Server};
+use super::{Run, envpipe};
 
 /// The region of the keys, but for the key `far` and the replica.
 pub const REGION: &str = "eu-west-1";
@@ -21,10 +21,7 @@ pub struct Emulator {
     pub kms: String,
     /// An endpoint that takes no connection and refuses none.
     pub black_hole: String,
-    keys: Value,
-    points: Value,
-    /// Its standard input is held open; it ends when that does, with this process, however that ends.
-    process: Child,
+    server: Server,
 }
 
 /// The emulator of this test process. If it does not start, that is tried once, and every test says so.
@@ -37,41 +34,24 @@ impl Emulator {
     /// One more, for a test that counts what it holds.
     pub fn start() -> Option<Self> {
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/emulator.py");
-        let mut child = Command::new(python::program("python"))
-            .arg(script)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let Ok(ready) = serde_json::from_str::<Value>(&line) else {
-            child.wait().unwrap();
-            return None;
-        };
-        Some(Self {
-            s3: ready["s3"].as_str().unwrap().into(),
-            kms: ready["kms"].as_str().unwrap().into(),
-            black_hole: ready["black_hole"].as_str().unwrap().into(),
-            keys: ready["keys"].clone(),
-            points: ready["points"].clone(),
-            process: child,
-        })
+        let server = Server::start(Command::new(python::program("python")).arg(script))?;
+        let address = |of: &str| server.ready[of].as_str().unwrap().to_owned();
+        Some(Self { s3: address("s3"), kms: address("kms"), black_hole: address("black_hole"), server })
     }
 
     /// The id of its process.
     pub fn pid(&self) -> u32 {
-        self.process.id()
+        self.server.pid()
     }
 
     /// The ARN of a key by the name that emulator.py gives it.
     pub fn arn(&self, name: &str) -> &str {
-        self.keys[name].as_str().unwrap()
+        self.server.ready["keys"][name].as_str().unwrap()
     }
 
     /// The recipient of a P-256 key.
     pub fn recipient(&self, name: &str) -> String {
-        let point = hex::decode(self.points[name].as_str().unwrap()).unwrap();
+        let point = hex::decode(self.server.ready["points"][name].as_str().unwrap()).unwrap();
         Recipient::from(Point::from_compressed(&point).unwrap()).to_string()
     }
 
