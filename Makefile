@@ -19,7 +19,7 @@ SIZE = 64G
 
 all: $(ENVPIPE)
 
-.PHONY: all $(ENVPIPE) demo test test-localstack test-packages fuzz soak bench lint install deb completion
+.PHONY: all $(ENVPIPE) demo test test-localstack test-packages fuzz soak bench lint install deb completion picture
 $(ENVPIPE):
 	cargo build --release --locked
 
@@ -56,6 +56,11 @@ soak: $(ENVPIPE)
 bench: $(ENVPIPE)
 	cargo bench --locked --bench chunk
 	python3 benches/peers.py $(ENVPIPE)
+
+# The picture in README, from a run against the emulators of the tests, which have to be set up (make test).
+picture: $(ENVPIPE)
+	target/python/bin/pip install --quiet rich==15.0.0
+	target/python/bin/python man/picture.py $(ENVPIPE)
 
 # What the code, the manual and the dependencies must be; needs mandoc and shellcheck.
 lint: $(TOOLS)/cargo-deny

@@ -7,6 +7,7 @@ mod bad_streams;
 mod check;
 mod completion;
 mod engine;
+mod examples;
 mod failures;
 mod files;
 mod inspect;
