@@ -35,6 +35,26 @@ fn the_manual_has_the_options_that_help_has() {
 }
 
 #[test]
+fn the_manual_has_the_sections_that_are_looked_for() {
+    for section in [
+        "NAME",
+        "SYNOPSIS",
+        "DESCRIPTION",
+        "ENVIRONMENT",
+        "FILES",
+        "EXIT STATUS",
+        "EXAMPLES",
+        "DIAGNOSTICS",
+        "COMPATIBILITY",
+        "SEE ALSO",
+        "CAVEATS",
+        "SECURITY CONSIDERATIONS",
+    ] {
+        assert!(MANUAL.contains(&format!("\n.Sh {section}\n")), "there is no {section}");
+    }
+}
+
+#[test]
 fn the_manual_shows_the_known_answer_of_the_format() {
     let format = include_str!("../man/envpipe.5");
     for value in [
