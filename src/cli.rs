@@ -12,6 +12,7 @@ mod keygen;
 mod open;
 mod option;
 mod recipient;
+mod rewrap;
 mod seal;
 mod size;
 mod words;
@@ -25,8 +26,9 @@ use words::{Words, next, wrong};
 pub use check::Check;
 pub use inspect::Inspect;
 pub use keygen::Keygen;
-pub use open::Open;
+pub use open::{Keys, Open};
 pub use recipient::Recipient;
+pub use rewrap::Rewrap;
 pub use seal::{Plaintext, Recipients, Seal};
 pub use size::Size;
 
@@ -41,6 +43,8 @@ pub enum Command {
     Seal(Seal),
     /// `open`
     Open(Open),
+    /// `rewrap`
+    Rewrap(Rewrap),
     /// `inspect`
     Inspect(Inspect),
     /// `size`
@@ -58,7 +62,12 @@ pub enum Command {
 impl Command {
     /// Whether it was asked to say what KMS is asked.
     pub fn is_verbose(&self) -> bool {
-        matches!(self, Self::Seal(Seal { verbose: true, .. }) | Self::Open(Open { verbose: true, .. }))
+        matches!(
+            self,
+            Self::Seal(Seal { verbose: true, .. })
+                | Self::Open(Open { verbose: true, .. })
+                | Self::Rewrap(Rewrap { verbose: true, .. })
+        )
     }
 }
 
@@ -80,6 +89,7 @@ struct Subcommand {
 const SUBCOMMANDS: &[Subcommand] = &[
     seal::SUBCOMMAND,
     open::SUBCOMMAND,
+    rewrap::SUBCOMMAND,
     inspect::SUBCOMMAND,
     size::SUBCOMMAND,
     check::SUBCOMMAND,
@@ -170,11 +180,15 @@ const ANY: &str = "any";
 
 /// The keys to seal under.
 fn kms_keys(words: &Words) -> Result<Vec<KmsKey>, Error> {
-    let keys = words.keys()?;
-    if keys.iter().any(|key| key == ANY) {
-        return Err(Error::usage("'any' is no key to seal under", "name the key: -k alias/NAME"));
+    named_kms_keys(&words.keys()?)
+}
+
+/// The keys of these names, to seal under.
+fn named_kms_keys(names: &[String]) -> Result<Vec<KmsKey>, Error> {
+    if names.iter().any(|name| name == ANY) {
+        return Err(Error::usage("'any' is no key to seal under", "name the key: alias/NAME"));
     }
-    keys.iter().map(|text| kms_key(text)).collect()
+    names.iter().map(|text| kms_key(text)).collect()
 }
 
 /// The keys that may open.
@@ -260,7 +274,7 @@ mod tests {
 
     #[test]
     fn the_environment_stands_in_for_k_alone() {
-        let keys = |open: Open| open.accepted;
+        let keys = |open: Open| open.keys.accepted;
         let two = Accepted::Keys(vec![KmsKey::Local("alias/a".into()), KmsKey::Local("alias/b".into())]);
         assert_eq!(keys(open("alias/a  alias/b", "-i f")), two);
         assert_eq!(keys(open("alias/x", "-k alias/a -k alias/b")), two);
@@ -319,6 +333,13 @@ mod tests {
         assert_eq!(refused("keygen --jobs 1"), "keygen has no option --jobs");
         assert_eq!(refused("open -c =b"), "-c '=b': its name is empty");
         assert_eq!(refused("open -i -"), "standard input cannot be read twice");
+        assert_eq!(refused("rewrap -k alias/a"), "nobody is named to rewrap the stream to");
+        assert_eq!(refused("rewrap --to-key any"), "'any' is no key to seal under");
+        assert_eq!(
+            refused("rewrap --to-recipient age1x -c a=b"),
+            "-c is given without a KMS key to rewrap to"
+        );
+        assert_eq!(refused("rewrap --to-recipients-file -"), "standard input cannot be read twice");
         assert_eq!(refused("seal -i - -R - FILE"), "standard input cannot be read twice");
     }
 
@@ -333,6 +354,6 @@ mod tests {
 
     #[test]
     fn an_identity_from_standard_input_goes_with_a_file() {
-        assert_eq!(open("", "-i - FILE").identities, [PathBuf::from("-")]);
+        assert_eq!(open("", "-i - FILE").keys.identities, [PathBuf::from("-")]);
     }
 }

@@ -299,11 +299,17 @@ fn a_file_of_keys_that_is_none_is_refused_without_being_shown() {
 #[test]
 fn progress_is_shown_on_a_terminal_and_nowhere_else() {
     let folder = folder();
-    let (identity, _) = identity(&folder);
+    let (identity, recipient) = identity(&folder);
     let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
     fs::write(path("plain"), bytes(3 << 20)).unwrap();
-    for (command, from, to) in [("seal", "plain", "sealed"), ("open", "sealed", "opened")] {
-        let args = [command, "--progress", "-i", &identity, "-o", &path(to), &path(from)];
+    let seal = ["seal", "-i", &identity];
+    let rewrap = ["rewrap", "-i", &identity, "--to-recipient", &recipient];
+    let open = ["open", "-i", &identity];
+    for (command, from, to) in
+        [(&seal[..], "plain", "sealed"), (&rewrap, "sealed", "rewrapped"), (&open, "rewrapped", "opened")]
+    {
+        let (from, to) = (path(from), path(to));
+        let args = [command, &["--progress", "-o", &to, &from]].concat();
         let (status, printed) = on_a_terminal(&args);
         assert_eq!(status, 0, "{printed}");
         assert!(

@@ -20,6 +20,7 @@ mod p256;
 mod pipeline;
 mod producer;
 mod properties;
+mod rewrap;
 mod runs;
 mod secrets;
 mod size;

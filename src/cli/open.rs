@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::option::{IDENTITY, JOBS, KEY, OUTPUT, PROGRESS, VERBOSE, WANTED_CONTEXT};
+use super::option::{ACCEPTED_KEY, IDENTITY, JOBS, OUTPUT, PROGRESS, VERBOSE, WANTED_CONTEXT};
 use super::words::Words;
 use super::{Command, Operands, Subcommand, accepted, jobs, wanted_context};
 use crate::error::Error;
@@ -11,12 +11,8 @@ use crate::keys::aws_kms::Accepted;
 
 /// `envpipe open`
 pub struct Open {
-    /// The KMS keys that may be used.
-    pub accepted: Accepted,
-    /// Identity files.
-    pub identities: Vec<PathBuf>,
-    /// What the encryption context must have.
-    pub context: Vec<Wanted>,
+    /// What it is opened with.
+    pub keys: Keys,
     /// How many workers; None is one a core.
     pub jobs: Option<usize>,
     /// Whether to say what KMS is asked.
@@ -29,26 +25,23 @@ pub struct Open {
     pub input: Option<PathBuf>,
 }
 
+/// What may open a stream.
+pub struct Keys {
+    /// The KMS keys that may be used.
+    pub accepted: Accepted,
+    /// Identity files.
+    pub identities: Vec<PathBuf>,
+    /// What the encryption context must have.
+    pub context: Vec<Wanted>,
+}
+
 pub(super) const SUBCOMMAND: Subcommand = Subcommand {
     name: "open",
     summary: "decrypt a sealed stream from standard input, or FILE",
     about: "\
 Nothing is written before the key is known and the header authentic. Exit status 0 says
 that the whole stream was authentic; after an error, what was written is only its beginning.",
-    options: &[
-        KEY.help(
-            "\
-accept this KMS key: alias/NAME, a key id, or the ARN of a
-key or alias; 'any': whichever the header names;
-default: the keys in ENVPIPE_KEY",
-        ),
-        IDENTITY,
-        WANTED_CONTEXT,
-        JOBS,
-        PROGRESS,
-        VERBOSE,
-        OUTPUT,
-    ],
+    options: &[ACCEPTED_KEY, IDENTITY, WANTED_CONTEXT, JOBS, PROGRESS, VERBOSE, OUTPUT],
     operands: Operands::File,
     example: "aws s3 cp s3://bucket/db.age - | envpipe open -k alias/backup -c db=main | psql db",
     build,
@@ -56,9 +49,11 @@ default: the keys in ENVPIPE_KEY",
 
 fn build(words: &Words) -> Result<Command, Error> {
     Ok(Command::Open(Open {
-        accepted: accepted(words)?,
-        identities: words.paths(&IDENTITY),
-        context: wanted_context(words)?,
+        keys: Keys {
+            accepted: accepted(words)?,
+            identities: words.paths(&IDENTITY),
+            context: wanted_context(words)?,
+        },
         jobs: jobs(words)?,
         verbose: words.has(&VERBOSE),
         progress: words.has(&PROGRESS),

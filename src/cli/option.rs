@@ -55,6 +55,14 @@ impl Opt {
 /// The KMS keys.
 pub const KEY: Opt = Opt::values("key", Some('k'), "KEY", "");
 
+/// The KMS keys that may open.
+pub const ACCEPTED_KEY: Opt = KEY.help(
+    "\
+accept this KMS key: alias/NAME, a key id, or the ARN of a
+key or alias; 'any': whichever the header names;
+default: the keys in ENVPIPE_KEY",
+);
+
 /// Age recipients.
 pub const RECIPIENT: Opt =
     Opt::values("recipient", Some('r'), "RECIPIENT", "seal to this age recipient (age1… or age1tag1…)");
@@ -90,6 +98,13 @@ pub const OUTPUT: Opt = Opt::value(
     Some('o'),
     FILE,
     "write to FILE, which is replaced only on success;\n'-' is standard output",
+);
+
+/// The output, where it is a sealed stream.
+pub const SEALED_OUTPUT: Opt = OUTPUT.help(
+    "\
+write to FILE, which is replaced only on success;
+'-' is standard output, even if it is a terminal",
 );
 
 /// How far it is.

@@ -4,7 +4,8 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use super::option::{
-    ARMOR, CONTEXT, IDENTITY, JOBS, KEY, OUTPUT, Opt, PROGRESS, RECIPIENT, RECIPIENTS_FILE, VERBOSE,
+    ARMOR, CONTEXT, IDENTITY, JOBS, KEY, OUTPUT, Opt, PROGRESS, RECIPIENT, RECIPIENTS_FILE, SEALED_OUTPUT,
+    VERBOSE,
 };
 use super::words::Words;
 use super::{Command, Operands, Subcommand, jobs, kms_keys};
@@ -89,11 +90,7 @@ Any one of the keys and recipients named opens the stream.",
         JOBS,
         PROGRESS,
         VERBOSE,
-        OUTPUT.help(
-            "\
-write to FILE, which is replaced only on success;
-'-' is standard output, even if it is a terminal",
-        ),
+        SEALED_OUTPUT,
     ],
     operands: Operands::FileOrCommand,
     example: "envpipe seal -k alias/backup -c db=main -o db.age -- pg_dump main",
@@ -118,10 +115,7 @@ fn build(words: &Words) -> Result<Command, Error> {
 /// Whom the options say that a stream is to be sealed to.
 pub(super) fn recipients(words: &Words) -> Result<Recipients, Error> {
     let keys = kms_keys(words)?;
-    if keys.len() > MAX_STANZAS {
-        let message = format!("{} KMS keys are named, and a stream has at most {MAX_STANZAS}", keys.len());
-        return Err(Error::usage(message, "name fewer"));
-    }
+    not_too_many(&keys)?;
     let has_recipient = [&RECIPIENT, &RECIPIENTS_FILE, &IDENTITY].into_iter().any(|option| words.has(option));
     if keys.is_empty() && !has_recipient {
         return Err(Error::usage(
@@ -145,6 +139,18 @@ pub(super) fn recipients(words: &Words) -> Result<Recipients, Error> {
         recipients_files: words.paths(&RECIPIENTS_FILE),
         identities: words.paths(&IDENTITY),
     })
+}
+
+/// Refuses more KMS keys than a stream has room for.
+pub(super) fn not_too_many(keys: &[KmsKey]) -> Result<(), Error> {
+    match keys.len() > MAX_STANZAS {
+        true => {
+            let message =
+                format!("{} KMS keys are named, and a stream has at most {MAX_STANZAS}", keys.len());
+            Err(Error::usage(message, "name fewer"))
+        }
+        false => Ok(()),
+    }
 }
 
 /// The encryption context that the options give.

@@ -5,6 +5,7 @@ pub mod inspect;
 pub mod keygen;
 pub mod open;
 pub mod recipient;
+pub mod rewrap;
 pub mod seal;
 pub mod size;
 
@@ -22,6 +23,7 @@ pub fn run(command: Command, warn: &mut dyn FnMut(&Error)) -> Result<(), Error> 
     match command {
         Command::Seal(args) => seal::run(args, warn),
         Command::Open(args) => open::run(args),
+        Command::Rewrap(args) => rewrap::run(args, warn),
         Command::Inspect(args) => inspect::run(args),
         Command::Size(args) => size::run(args),
         Command::Check(args) => check::run(args),

@@ -10,7 +10,7 @@ use crate::format::payload::{PAYLOAD_NONCE_LEN, PayloadKey};
 use crate::keys::aws_kms::{self, Accepted};
 use crate::keys::x25519;
 use crate::pipe::header::read_header;
-use crate::pipe::input::{Input, Source, dearmored};
+use crate::pipe::input::{Input, Source, Unread, dearmored};
 use crate::pipe::output::{Existing, Mode, Output, Sink};
 use crate::pipe::progress::Progress;
 use crate::pipe::stream::Open;
@@ -18,7 +18,7 @@ use crate::pipe::turnstile;
 
 /// Nothing is written before the header is authentic, and no chunk before it is.
 pub fn run(args: cli::Open) -> Result<(), Error> {
-    let identities = super::identities(&args.identities)?;
+    let identities = super::identities(&args.keys.identities)?;
     let input = Input::open(args.input.as_deref())?;
     let output = Output::create(args.output.as_deref(), Mode::Private, Existing::Replace)?;
     output.refuse_as_input(&input)?;
@@ -28,7 +28,7 @@ pub fn run(args: cli::Open) -> Result<(), Error> {
     };
     let workers = turnstile::workers(args.jobs);
     // It takes the identities along, so that they are gone before the payload is read.
-    let unwrap = move |header: &Header| file_key(header, &identities, &args, aws_kms::unwrap);
+    let unwrap = move |header: &Header| file_key(header, &identities, &args.keys, aws_kms::unwrap);
     open(Box::new(input), sink, unwrap, workers)?.commit()
 }
 
@@ -40,25 +40,48 @@ pub fn open(
     unwrap: impl FnOnce(&Header) -> Result<FileKey, Error>,
     workers: usize,
 ) -> Result<Box<dyn Sink>, Error> {
-    let (header, mut source) = read_header(dearmored(source)?)?;
-    let nonce = read_nonce(&mut source)?;
+    let Unlocked { file_key, nonce, payload, .. } = unlock(source, unwrap)?;
+    let key = PayloadKey::derive(&file_key, &nonce);
+    drop(file_key);
+    turnstile::start(Open(key), Box::new(payload), workers)?.write_to(sink)
+}
+
+/// A stream whose header is authentic, and whose payload is yet to be read.
+pub struct Unlocked {
+    /// The header.
+    pub header: Header,
+    /// Its file key.
+    pub file_key: FileKey,
+    /// The payload's nonce.
+    pub nonce: [u8; PAYLOAD_NONCE_LEN],
+    /// The chunks, as they are.
+    pub payload: Unread<Box<dyn Source>>,
+}
+
+/// Reads `source`, armored or not, up to its first chunk, and authenticates its header with the file key that `unwrap` finds
+/// for it.
+pub fn unlock(
+    source: Box<dyn Source>,
+    unwrap: impl FnOnce(&Header) -> Result<FileKey, Error>,
+) -> Result<Unlocked, Error> {
+    let (header, mut payload) = read_header(dearmored(source)?)?;
+    let nonce = read_nonce(&mut payload)?;
     let file_key = unwrap(&header)?;
     header.authenticate(&file_key)?;
-    let key = PayloadKey::derive(&file_key, &nonce);
-    turnstile::start(Open(key), Box::new(source), workers)?.write_to(sink)
+    Ok(Unlocked { header, file_key, nonce, payload })
 }
 
 /// The file key, from an identity if one fits, which costs nothing; else from `kms`, which is [`aws_kms::unwrap`].
 pub fn file_key(
     header: &Header,
     identities: &[x25519::Identity],
-    args: &cli::Open,
+    may: &cli::Keys,
     kms: impl FnOnce(&Accepted, &[KmsStanza], &[P256TagStanza]) -> Result<FileKey, Error>,
 ) -> Result<FileKey, Error> {
     let mut kms_stanzas = KmsStanza::parse_all(&header.stanzas)?;
     let mut tagged = P256TagStanza::parse_all(&header.stanzas)?;
     let keys = || kms_stanzas.iter().map(|stanza| stanza.key.to_string()).collect();
-    let may_use_kms = args.accepted != Accepted::Keys(Vec::new());
+    let may_use_kms = may.accepted != Accepted::Keys(Vec::new());
     if identities.is_empty() && !may_use_kms {
         return Err(Error::NoKeyNamed { keys: keys(), tagged: !tagged.is_empty() });
     }
@@ -69,7 +92,7 @@ pub fn file_key(
         true => Error::NoKmsStanza { kinds },
         false => Error::NoIdentity { kinds, keys: keys() },
     };
-    for wanted in &args.context {
+    for wanted in &may.context {
         // Nothing binds a context to a p256tag stanza.
         tagged.clear();
         kms_stanzas.retain(|stanza| wanted.is_met_by(&stanza.context));
@@ -83,7 +106,7 @@ pub fn file_key(
         }
     }
     match may_use_kms && !(kms_stanzas.is_empty() && tagged.is_empty()) {
-        true => kms(&args.accepted, &kms_stanzas, &tagged),
+        true => kms(&may.accepted, &kms_stanzas, &tagged),
         false => Err(no_key),
     }
 }

@@ -1,6 +1,7 @@
 //! `envpipe seal`: a stream, sealed to KMS keys and age recipients.
 
 use std::io::IoSlice;
+use std::path::Path;
 
 use crate::cli::{self, Plaintext};
 use crate::error::Error;
@@ -20,13 +21,7 @@ use crate::pipe::{signals, small_file, turnstile};
 /// goes, but nothing is written before it has answered. Keys that can be done without go to `warn`.
 pub fn run(args: cli::Seal, warn: &mut dyn FnMut(&Error)) -> Result<(), Error> {
     let age = age_recipients(&args.recipients)?;
-    let output = Output::create(args.output.as_deref(), Mode::Umask, Existing::Replace)?;
-    if output.is_terminal() && !args.armor && args.output.is_none() {
-        return Err(Error::usage(
-            "a sealed stream is binary, and standard output is a terminal",
-            "send it to a pipe or a file (-o FILE), armor it (-a), or insist with -o -",
-        ));
-    }
+    let output = create_output(args.output.as_deref(), args.armor)?;
     let source: Box<dyn Source> = match &args.plaintext {
         Plaintext::File(path) => {
             let input = Input::open(path.as_deref())?;
@@ -35,20 +30,8 @@ pub fn run(args: cli::Seal, warn: &mut dyn FnMut(&Error)) -> Result<(), Error> {
         }
         Plaintext::Command(program, arguments) => Box::new(Producer::start(program, arguments)?),
     };
-    let show = args.progress && !output.is_terminal();
-    let mut sink: Box<dyn Sink> = Box::new(output);
-    if args.armor {
-        sink = Box::new(Armored::new(sink));
-    }
-    if show {
-        sink = Box::new(Progress::new(sink, &*source));
-    }
-    let to = &args.recipients;
-    let recipients = || {
-        let kms = aws_kms::generate_data_keys(&to.keys, &to.context, to.min_keys, warn)?;
-        let kms = kms.into_iter().map(|recipient| Box::new(recipient) as Box<dyn Recipient>);
-        Ok(kms.chain(age).collect())
-    };
+    let sink = sink(output, args.armor, args.progress, &*source);
+    let recipients = || with_kms(age, &args.recipients, warn);
     let sealed = seal(source, sink, recipients, turnstile::workers(args.jobs));
     sealed.and_then(|sink| sink.commit()).inspect_err(|_| signals::end_command())
 }
@@ -65,10 +48,50 @@ pub fn seal(
     let key = PayloadKey::derive(&file_key, nonce.expose());
     let started = turnstile::start(Seal(key), source, workers)?;
 
-    let stanzas: Vec<Stanza> = recipients()?.iter().map(|to| to.wrap(&file_key)).collect::<Result<_, _>>()?;
-    let header = header(&stanzas, &file_key)?;
+    let header = header(&wrapped(&recipients()?, &file_key)?, &file_key)?;
     sink.write(&mut [IoSlice::new(header.as_bytes()), IoSlice::new(nonce.expose())])?;
     started.write_to(sink)
+}
+
+/// The output for a sealed stream; it is no terminal, unless that is asked for.
+pub(super) fn create_output(path: Option<&Path>, armor: bool) -> Result<Output, Error> {
+    let output = Output::create(path, Mode::Umask, Existing::Replace)?;
+    match output.is_terminal() && !armor && path.is_none() {
+        true => Err(Error::usage(
+            "a sealed stream is binary, and standard output is a terminal",
+            "send it to a pipe or a file (-o FILE), armor it (-a), or insist with -o -",
+        )),
+        false => Ok(output),
+    }
+}
+
+/// What a sealed stream is written to that is made of what `source` has.
+pub(super) fn sink(output: Output, armor: bool, progress: bool, source: &dyn Source) -> Box<dyn Sink> {
+    let show = progress && !output.is_terminal();
+    let mut sink: Box<dyn Sink> = Box::new(output);
+    if armor {
+        sink = Box::new(Armored::new(sink));
+    }
+    if show {
+        sink = Box::new(Progress::new(sink, source));
+    }
+    sink
+}
+
+/// All recipients: the KMS keys, for which KMS is asked, and those of age. Keys that can be done without go to `warn`.
+pub(super) fn with_kms(
+    age: Vec<Box<dyn Recipient>>,
+    to: &cli::Recipients,
+    warn: &mut dyn FnMut(&Error),
+) -> Result<Vec<Box<dyn Recipient>>, Error> {
+    let kms = aws_kms::generate_data_keys(&to.keys, &to.context, to.min_keys, warn)?;
+    let kms = kms.into_iter().map(|recipient| Box::new(recipient) as Box<dyn Recipient>);
+    Ok(kms.chain(age).collect())
+}
+
+/// The file key, wrapped for each of the recipients.
+pub(super) fn wrapped(recipients: &[Box<dyn Recipient>], file_key: &FileKey) -> Result<Vec<Stanza>, Error> {
+    recipients.iter().map(|to| to.wrap(file_key)).collect()
 }
 
 /// The text of a header that can be read again.

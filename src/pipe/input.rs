@@ -19,6 +19,11 @@ pub trait Source: Send {
     fn as_file(&self) -> Option<(File, u64, String)> {
         None
     }
+
+    /// The open file or pipe, and its name, where what this source has yet to give is just what that has.
+    fn handle(&self) -> Option<(&File, &str)> {
+        None
+    }
 }
 
 impl<S: Source + ?Sized> Source for Box<S> {
@@ -28,6 +33,10 @@ impl<S: Source + ?Sized> Source for Box<S> {
 
     fn as_file(&self) -> Option<(File, u64, String)> {
         (**self).as_file()
+    }
+
+    fn handle(&self) -> Option<(&File, &str)> {
+        (**self).handle()
     }
 }
 
@@ -100,6 +109,10 @@ impl Source for Input {
         let regular = metadata.is_file() && metadata.len() > offset;
         regular.then(|| Some((self.file.try_clone().ok()?, offset, self.name.clone())))?
     }
+
+    fn handle(&self) -> Option<(&File, &str)> {
+        Some((&self.file, &self.name))
+    }
 }
 
 /// A source some of whose bytes were read already, and are given back.
@@ -132,6 +145,10 @@ impl<S: Source> Source for Unread<S> {
         let (file, offset, name) = self.source.as_file()?;
         let unread = self.bytes.len() - self.given;
         Some((file, offset - unread as u64, name))
+    }
+
+    fn handle(&self) -> Option<(&File, &str)> {
+        self.source.handle().filter(|_| self.given == self.bytes.len())
     }
 }
 

@@ -20,6 +20,14 @@ pub trait Sink: Send {
     /// Writes all of the parts, in order.
     fn write(&mut self, parts: &mut [IoSlice]) -> Result<(), Error>;
 
+    /// The open file or pipe, and its name, where it gets what is written just as it is.
+    fn handle(&self) -> Option<(&File, &str)> {
+        None
+    }
+
+    /// So many bytes were written to the handle itself.
+    fn was_written_to(&mut self, _len: u64) {}
+
     /// Ends and closes the output, and gives a file its name; after this it is whole.
     fn commit(self: Box<Self>) -> Result<(), Error>;
 }
@@ -150,6 +158,13 @@ impl Sink for Output {
             io::ErrorKind::BrokenPipe => Error::ReaderGone,
             _ => Error::Io { verb: "write", what: self.name.clone(), source },
         })
+    }
+
+    fn handle(&self) -> Option<(&File, &str)> {
+        match &self.place {
+            Place::Open(file) => Some((file, &self.name)),
+            Place::Pending { file, .. } => Some((file.as_file(), &self.name)),
+        }
     }
 
     fn commit(self: Box<Self>) -> Result<(), Error> {

@@ -1,5 +1,6 @@
 //! `--progress`: how far a stream has come, drawn on standard error while that is a terminal.
 
+use std::fs::File;
 use std::io::IoSlice;
 use std::time::Duration;
 
@@ -45,6 +46,14 @@ impl Sink for Progress {
         self.sink.write(parts)?;
         self.bar.inc(len as u64);
         Ok(())
+    }
+
+    fn handle(&self) -> Option<(&File, &str)> {
+        self.sink.handle()
+    }
+
+    fn was_written_to(&mut self, len: u64) {
+        self.bar.inc(len);
     }
 
     fn commit(self: Box<Self>) -> Result<(), Error> {

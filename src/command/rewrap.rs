@@ -1,0 +1,50 @@
+//! `envpipe rewrap`: a sealed stream with a new header, and its chunks as they are.
+
+use std::io::IoSlice;
+
+use super::open::{self, Unlocked};
+use super::seal;
+use crate::cli;
+use crate::error::Error;
+use crate::format::context::Context;
+use crate::format::header::Header;
+use crate::format::kms_stanza::KmsStanza;
+use crate::keys::aws_kms;
+use crate::pipe::copy::copy;
+use crate::pipe::input::Input;
+
+/// The file key stays, for the chunks hang on it, and so does the nonce. Nothing is written before the old header is
+/// authentic and KMS has given a data key for the new one.
+pub fn run(mut args: cli::Rewrap, warn: &mut dyn FnMut(&Error)) -> Result<(), Error> {
+    let age = seal::age_recipients(&args.to)?;
+    let identities = super::identities(&args.keys.identities)?;
+    let input = Input::open(args.input.as_deref())?;
+    let output = seal::create_output(args.output.as_deref(), args.armor)?;
+    output.refuse_as_input(&input)?;
+    let mut sink = seal::sink(output, args.armor, args.progress, &input);
+    // It takes the identities along, so that they are gone before the payload is read.
+    let unwrap = move |header: &Header| open::file_key(header, &identities, &args.keys, aws_kms::unwrap);
+    let Unlocked { header: old, file_key, nonce, mut payload } = open::unlock(Box::new(input), unwrap)?;
+    if args.keep_context && !args.to.keys.is_empty() {
+        args.to.context = context(&old)?;
+    }
+    let stanzas = seal::wrapped(&seal::with_kms(age, &args.to, warn)?, &file_key)?;
+    let header = seal::header(&stanzas, &file_key)?;
+    drop(file_key);
+    sink.write(&mut [IoSlice::new(header.as_bytes()), IoSlice::new(&nonce)])?;
+    copy(&mut payload, sink.as_mut())?;
+    sink.commit()
+}
+
+/// The encryption context of a header; empty where KMS has no part in it.
+fn context(header: &Header) -> Result<Context, Error> {
+    let mut contexts = KmsStanza::parse_all(&header.stanzas)?.into_iter().map(|stanza| stanza.context);
+    let first = contexts.next().unwrap_or_default();
+    match contexts.all(|other| other == first) {
+        true => Ok(first),
+        false => Err(Error::usage(
+            "the KMS stanzas of the stream differ in their encryption contexts",
+            "say which one it shall have: -c NAME=VALUE",
+        )),
+    }
+}
