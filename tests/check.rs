@@ -144,3 +144,20 @@ fn what_is_no_matter_of_a_key_is_said_once() {
     let finished = with_kms(two).without("AWS_REGION").run();
     finished.fails(3, "no AWS region is configured", "set AWS_REGION").writes_nothing();
 }
+
+#[test]
+fn a_p256_key_is_sealed_to_by_everybody_and_opened_by_those_who_may_derive() {
+    let arn = emulator().arn("p256");
+    let finished = with_kms(["check", "-k", "alias/p256", "-k", "alias/backup"]).run();
+    succeeds(&finished);
+    let backup = emulator().arn("backup");
+    assert_eq!(rows(&finished), [["alias/p256", "yes", "yes", arn], ["alias/backup", "yes", "yes", backup]]);
+    let finished =
+        with_kms_at("DeriveSharedSecret-AccessDeniedException", ["check", "-k", "alias/p256"]).run();
+    succeeds(&finished);
+    assert_eq!(rows(&finished), [["alias/p256", "yes", "denied", arn]]);
+    assert!(reasons(&finished)[1].contains("allow kms:DeriveSharedSecret"), "{:?}", reasons(&finished));
+    let finished = with_kms(["check", "-k", "alias/p256-signing"]).run();
+    assert_eq!(rows(&finished), [["alias/p256-signing", "fails", "-", "-"]]);
+    assert_eq!(finished.0.status.code(), Some(3), "{}", finished.stderr());
+}

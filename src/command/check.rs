@@ -4,7 +4,9 @@ use std::fmt::Write;
 
 use crate::cli;
 use crate::error::{Error, KmsFault};
+use crate::format::file_key::FileKey;
 use crate::format::kms_stanza::KmsStanza;
+use crate::format::p256tag::P256TagStanza;
 use crate::keys::aws_kms::{self, Accepted, KmsRecipient};
 use crate::keys::kms_key::KmsKey;
 use crate::keys::{Recipient, random};
@@ -31,15 +33,13 @@ pub fn run(args: cli::Check) -> Result<(), Error> {
     // They come in the order of the keys, but for those that failed.
     let mut recipients = recipients.into_iter();
     let mut rows = vec![Row::head()];
-    let mut not_sealing = Vec::new();
     for key in &keys {
         let name = key.to_string();
         match failed.iter().position(|(key, _)| *key == name) {
-            Some(cause) => {
-                not_sealing.push(name.clone());
-                let (_, Failed { word, why }) = failed.swap_remove(cause);
-                rows.push(Row { key: name, seal: word, open: "-", arn: "-".into(), why });
-            }
+            Some(cause) => match failed.swap_remove(cause).1 {
+                failed if failed.is_of_other_kind => rows.push(agreed(key)?),
+                failed => rows.push(Row::not_sealing(key, failed)),
+            },
             None => {
                 if let Some(recipient) = recipients.next() {
                     rows.push(opened(key, &recipient)?);
@@ -48,21 +48,31 @@ pub fn run(args: cli::Check) -> Result<(), Error> {
         }
     }
     super::print(&table(&rows))?;
+    let not_sealing: Vec<_> = rows.into_iter().skip(1).filter(|row| row.seal != WORKS).collect();
     match not_sealing.is_empty() {
         true => Ok(()),
-        false => Err(Error::WouldNotSeal { keys: not_sealing }),
+        false => Err(Error::WouldNotSeal { keys: not_sealing.into_iter().map(|row| row.key).collect() }),
     }
 }
 
-/// The row of a key that can be sealed under.
+/// The row of a symmetric key that can be sealed under.
 fn opened(key: &KmsKey, recipient: &KmsRecipient) -> Result<Row, Error> {
     let stanzas = KmsStanza::parse_all(&[recipient.wrap(&random()?)?])?;
     let arn = stanzas.iter().map(|stanza| stanza.key.to_string()).collect();
-    let Failed { word, why } = match aws_kms::unwrap(&Accepted::Keys(vec![key.clone()]), &stanzas, &[]) {
-        Ok(_) => Failed { word: WORKS, why: Vec::new() },
-        Err(cause) => Failed::of(&cause),
+    Ok(Row::sealing(key, arn, aws_kms::unwrap(&Accepted::Keys(vec![key.clone()]), &stanzas, &[])))
+}
+
+/// The row of a key that is not symmetric: if it is a P-256 key for key agreement, everybody can seal to it.
+fn agreed(key: &KmsKey) -> Result<Row, Error> {
+    let mut recipients = match aws_kms::recipients(std::slice::from_ref(key)) {
+        Ok(recipients) => recipients,
+        Err(cause) => return Ok(Row::not_sealing(key, Failed::of(&cause))),
     };
-    Ok(Row { key: key.to_string(), seal: WORKS, open: word, arn, why })
+    #[expect(clippy::expect_used, reason = "one key has one recipient")]
+    let (arn, recipient) = recipients.pop().expect("a recipient");
+    let tagged = P256TagStanza::parse_all(&[recipient.wrap(&random()?)?])?;
+    let file_key = aws_kms::unwrap(&Accepted::Keys(vec![key.clone()]), &[], &tagged);
+    Ok(Row::sealing(key, arn.to_string(), file_key))
 }
 
 /// What is said of one key.
@@ -81,12 +91,30 @@ impl Row {
     fn head() -> Self {
         Self { key: "KEY".into(), seal: "SEAL", open: "OPEN", arn: "ARN".into(), why: Vec::new() }
     }
+
+    fn not_sealing(key: &KmsKey, Failed { word, why, .. }: Failed) -> Self {
+        Self { key: key.to_string(), seal: word, open: "-", arn: "-".into(), why }
+    }
+
+    /// With what came of opening.
+    fn sealing(key: &KmsKey, arn: String, file_key: Result<FileKey, Error>) -> Self {
+        let (open, why) = match file_key {
+            Ok(_) => (WORKS, Vec::new()),
+            Err(cause) => {
+                let Failed { word, why, .. } = Failed::of(&cause);
+                (word, why)
+            }
+        };
+        Self { key: key.to_string(), seal: WORKS, open, arn, why }
+    }
 }
 
 /// Why something does not work.
 struct Failed {
     word: &'static str,
     why: Vec<String>,
+    /// Whether the key is not of the kind that was asked for.
+    is_of_other_kind: bool,
 }
 
 impl Failed {
@@ -98,7 +126,8 @@ impl Failed {
             _ => false,
         };
         let why = [Some(cause.message()), cause.hint()].into_iter().flatten().collect();
-        Self { word: if is_denied { "denied" } else { "fails" }, why }
+        let is_of_other_kind = matches!(cause, Error::Kms(failure) if failure.is_of_other_kind());
+        Self { word: if is_denied { "denied" } else { "fails" }, why, is_of_other_kind }
     }
 
     /// With the key as it was named.
