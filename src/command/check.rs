@@ -7,7 +7,7 @@ use crate::error::{Error, KmsFault};
 use crate::format::file_key::FileKey;
 use crate::format::kms_stanza::KmsStanza;
 use crate::format::p256tag::P256TagStanza;
-use crate::keys::aws_kms::{self, Accepted, KmsRecipient};
+use crate::keys::aws_kms::{self, Accepted, DataKeyRequest, KmsRecipient};
 use crate::keys::kms_key::KmsKey;
 use crate::keys::{Recipient, random};
 
@@ -22,9 +22,9 @@ pub fn run(args: cli::Check) -> Result<(), Error> {
         }
     }
     let mut failed = Vec::new();
-    let made = aws_kms::generate_data_keys(&keys, &args.context, 1, &mut |cause| {
-        failed.extend(Failed::of_key(cause))
-    });
+    let request = |key: &KmsKey| DataKeyRequest { key: key.clone(), context: args.context.clone() };
+    let requests: Vec<_> = keys.iter().map(request).collect();
+    let made = aws_kms::generate_data_keys(&requests, 1, &mut |cause| failed.extend(Failed::of_key(cause)));
     let recipients = made.or_else(|error| {
         failed = error.all().into_iter().filter_map(Failed::of_key).collect();
         // What fails before any key is asked for, as for want of credentials, is no matter of a key.

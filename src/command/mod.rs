@@ -5,6 +5,7 @@ pub mod inspect;
 pub mod keygen;
 pub mod open;
 pub mod recipient;
+pub mod recipients;
 pub mod rewrap;
 pub mod seal;
 pub mod size;

@@ -3,6 +3,7 @@
 use std::io::IoSlice;
 
 use super::open::{self, Unlocked};
+use super::recipients::{Named, header};
 use super::seal;
 use crate::cli;
 use crate::error::Error;
@@ -15,8 +16,8 @@ use crate::pipe::input::Input;
 
 /// The file key stays, for the chunks hang on it, and so does the nonce. Nothing is written before the old header is
 /// authentic and KMS has given a data key for the new one.
-pub fn run(mut args: cli::Rewrap, warn: &mut dyn FnMut(&Error)) -> Result<(), Error> {
-    let age = seal::age_recipients(&args.to)?;
+pub fn run(args: cli::Rewrap, warn: &mut dyn FnMut(&Error)) -> Result<(), Error> {
+    let mut named = Named::read(&args.to)?;
     let identities = super::identities(&args.keys.identities)?;
     let input = Input::open(args.input.as_deref())?;
     let output = seal::create_output(args.output.as_deref(), args.armor)?;
@@ -26,10 +27,9 @@ pub fn run(mut args: cli::Rewrap, warn: &mut dyn FnMut(&Error)) -> Result<(), Er
     let unwrap = move |header: &Header| open::file_key(header, &identities, &args.keys, aws_kms::unwrap);
     let Unlocked { header: old, file_key, nonce, mut payload } = open::unlock(Box::new(input), unwrap)?;
     if args.keep_context && !args.to.keys.is_empty() {
-        args.to.context = context(&old)?;
+        named.bind(&context(&old)?);
     }
-    let stanzas = seal::wrapped(&seal::with_kms(age, &args.to, warn)?, &file_key)?;
-    let header = seal::header(&stanzas, &file_key)?;
+    let header = header(&named.ask_kms(warn)?, &file_key)?;
     drop(file_key);
     sink.write(&mut [IoSlice::new(header.as_bytes()), IoSlice::new(&nonce)])?;
     copy(&mut payload, sink.as_mut())?;

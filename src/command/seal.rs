@@ -3,24 +3,22 @@
 use std::io::IoSlice;
 use std::path::Path;
 
+use super::recipients::{Named, header};
 use crate::cli::{self, Plaintext};
 use crate::error::Error;
-use crate::format::file_key::FileKey;
-use crate::format::header::{Header, MAX_HEADER_LEN};
 use crate::format::payload::{PAYLOAD_NONCE_LEN, PayloadKey};
-use crate::format::stanza::Stanza;
-use crate::keys::{Recipient, aws_kms, key_file, random};
+use crate::keys::{Recipient, random};
 use crate::pipe::input::{Input, Source};
 use crate::pipe::output::{Armored, Existing, Mode, Output, Sink};
 use crate::pipe::producer::Producer;
 use crate::pipe::progress::Progress;
 use crate::pipe::stream::Seal;
-use crate::pipe::{signals, small_file, turnstile};
+use crate::pipe::{signals, turnstile};
 
 /// Files and recipients are looked at before KMS is asked. While it answers, the stream is read and sealed as far as memory
 /// goes, but nothing is written before it has answered. Keys that can be done without go to `warn`.
 pub fn run(args: cli::Seal, warn: &mut dyn FnMut(&Error)) -> Result<(), Error> {
-    let age = age_recipients(&args.recipients)?;
+    let named = Named::read(&args.recipients)?;
     let output = create_output(args.output.as_deref(), args.armor)?;
     let source: Box<dyn Source> = match &args.plaintext {
         Plaintext::File(path) => {
@@ -31,8 +29,7 @@ pub fn run(args: cli::Seal, warn: &mut dyn FnMut(&Error)) -> Result<(), Error> {
         Plaintext::Command(program, arguments) => Box::new(Producer::start(program, arguments)?),
     };
     let sink = sink(output, args.armor, args.progress, &*source);
-    let recipients = || with_kms(age, &args.recipients, warn);
-    let sealed = seal(source, sink, recipients, turnstile::workers(args.jobs));
+    let sealed = seal(source, sink, || named.ask_kms(warn), turnstile::workers(args.jobs));
     sealed.and_then(|sink| sink.commit()).inspect_err(|_| signals::end_command())
 }
 
@@ -48,7 +45,7 @@ pub fn seal(
     let key = PayloadKey::derive(&file_key, nonce.expose());
     let started = turnstile::start(Seal(key), source, workers)?;
 
-    let header = header(&wrapped(&recipients()?, &file_key)?, &file_key)?;
+    let header = header(&recipients()?, &file_key)?;
     sink.write(&mut [IoSlice::new(header.as_bytes()), IoSlice::new(nonce.expose())])?;
     started.write_to(sink)
 }
@@ -76,46 +73,4 @@ pub(super) fn sink(output: Output, armor: bool, progress: bool, source: &dyn Sou
         sink = Box::new(Progress::new(sink, source));
     }
     sink
-}
-
-/// All recipients: the KMS keys, for which KMS is asked, and those of age. Keys that can be done without go to `warn`.
-pub(super) fn with_kms(
-    age: Vec<Box<dyn Recipient>>,
-    to: &cli::Recipients,
-    warn: &mut dyn FnMut(&Error),
-) -> Result<Vec<Box<dyn Recipient>>, Error> {
-    let kms = aws_kms::generate_data_keys(&to.keys, &to.context, to.min_keys, warn)?;
-    let kms = kms.into_iter().map(|recipient| Box::new(recipient) as Box<dyn Recipient>);
-    Ok(kms.chain(age).collect())
-}
-
-/// The file key, wrapped for each of the recipients.
-pub(super) fn wrapped(recipients: &[Box<dyn Recipient>], file_key: &FileKey) -> Result<Vec<Stanza>, Error> {
-    recipients.iter().map(|to| to.wrap(file_key)).collect()
-}
-
-/// The text of a header that can be read again.
-pub(super) fn header(stanzas: &[Stanza], file_key: &FileKey) -> Result<String, Error> {
-    let header = Header::encode(stanzas, file_key);
-    if header.len() > MAX_HEADER_LEN {
-        // A stream that nobody could open.
-        let message = format!("the header would have {} bytes, and at most 256 KiB are read", header.len());
-        return Err(Error::usage(message, "seal to fewer recipients, or with a shorter encryption context"));
-    }
-    Ok(header)
-}
-
-/// The recipients of all kinds but KMS.
-pub(super) fn age_recipients(to: &cli::Recipients) -> Result<Vec<Box<dyn Recipient>>, Error> {
-    let mut recipients: Vec<Box<dyn Recipient>> = Vec::new();
-    for text in &to.recipients {
-        recipients.push(key_file::parse_recipient(text)?);
-    }
-    for path in &to.recipients_files {
-        recipients.extend(key_file::parse_recipients(&small_file::read(path)?, &path.to_string_lossy())?);
-    }
-    for identity in super::identities(&to.identities)? {
-        recipients.push(Box::new(identity.recipient()));
-    }
-    Ok(recipients)
 }

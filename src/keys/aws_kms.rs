@@ -34,17 +34,26 @@ pub enum Accepted {
     Keys(Vec<KmsKey>),
 }
 
-/// Has KMS make a data key under each of `keys`, all at once; they come in the same order. If fewer than `at_least` can be
-/// had, the error has the causes of each that failed; else each of those goes to `left_out`.
+/// What KMS is asked for to seal: a data key under this key, bound to this encryption context.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct DataKeyRequest {
+    /// The key.
+    pub key: KmsKey,
+    /// The encryption context.
+    pub context: Context,
+}
+
+/// Has KMS make the data keys of `requests`, all at once; they come in the same order. If fewer than `at_least` can be had,
+/// the error has the causes of each that failed; else each of those goes to `left_out`.
 pub fn generate_data_keys(
-    keys: &[KmsKey],
-    context: &Context,
+    requests: &[DataKeyRequest],
     at_least: usize,
     left_out: &mut dyn FnMut(&Error),
 ) -> Result<Vec<KmsRecipient>, Error> {
+    let keys: Vec<_> = requests.iter().map(|request| request.key.clone()).collect();
     let Some(first) = keys.first() else { return Ok(Vec::new()) };
     run(async {
-        let session = Session::load(keys).await;
+        let session = Session::load(&keys).await;
         // Without a region, credentials would be looked for in vain.
         let nowhere = keys.iter().filter(|key| session.region(key).is_none());
         if let (Some(key), true) = (nowhere.clone().next(), keys.len() - nowhere.count() < at_least) {
@@ -52,9 +61,9 @@ pub fn generate_data_keys(
         }
         let session = log_in(session, data_key::GENERATE, first).await?;
         let mut calls = JoinSet::new();
-        for (i, key) in keys.iter().cloned().enumerate() {
-            let (session, context) = (session.clone(), context.clone());
-            calls.spawn(async move { (i, data_key::generate(&session, key, context).await) });
+        for (i, request) in requests.iter().cloned().enumerate() {
+            let session = session.clone();
+            calls.spawn(async move { (i, data_key::generate(&session, request).await) });
         }
         let mut answers = calls.join_all().await;
         answers.sort_by_key(|(i, _)| *i);

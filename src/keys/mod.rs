@@ -14,7 +14,7 @@ use crate::format::secret::Secret;
 use crate::format::stanza::Stanza;
 
 /// Someone that a stream is sealed to.
-pub trait Recipient {
+pub trait Recipient: Send + Sync {
     /// Wraps the file key for this recipient, with fresh randomness each time.
     fn wrap(&self, file_key: &FileKey) -> Result<Stanza, Error>;
 }

@@ -9,6 +9,7 @@ use aws_sdk_kms::primitives::Blob;
 use aws_sdk_kms::types::DataKeySpec;
 use zeroize::{ZeroizeOnDrop, Zeroizing};
 
+use super::DataKeyRequest;
 use super::fault::{fault, key_arn};
 use super::session::Session;
 use crate::error::{Error, KmsFault};
@@ -43,12 +44,9 @@ impl Recipient for KmsRecipient {
     }
 }
 
-/// Has KMS make a data key under `key`.
-pub(super) async fn generate(
-    session: &Session,
-    key: KmsKey,
-    context: Context,
-) -> Result<KmsRecipient, Error> {
+/// Has KMS make a data key.
+pub(super) async fn generate(session: &Session, request: DataKeyRequest) -> Result<KmsRecipient, Error> {
+    let DataKeyRequest { key, context } = request;
     let ask = async |client: Client| {
         let answer = client
             .generate_data_key()
