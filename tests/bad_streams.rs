@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 
 use chacha20poly1305::aead::{AeadInOut, KeyInit};
 use envpipe::cli::{self, Command};
-use envpipe::command::open;
+use envpipe::command::{open, opener};
 use envpipe::error::{Error, KmsFailure, KmsFault};
 use envpipe::format::context::Context;
 use envpipe::format::file_key::FileKey;
@@ -118,7 +118,7 @@ fn opening(sealed: Vec<u8>) -> Opening {
         Err(Error::Kms(Box::new(KmsFailure { operation: "Decrypt", key: ARN.into(), region: None, fault })))
     };
     let written = Written::default();
-    let unwrap = |header: &Header| open::file_key(header, &[], &args.keys, kms);
+    let unwrap = |header: &Header| opener::file_key(header, &[], &args.keys, kms);
     let result = open::open(Box::new(Steps::new(sealed, usize::MAX)), Box::new(written.clone()), unwrap, 2);
     Opening { fault: result.err(), released: written.take(), calls }
 }

@@ -7,7 +7,7 @@ use crate::error::{Error, KmsFault};
 use crate::format::file_key::FileKey;
 use crate::format::kms_stanza::KmsStanza;
 use crate::format::p256tag::P256TagStanza;
-use crate::keys::aws_kms::{self, Accepted, DataKeyRequest, KmsRecipient};
+use crate::keys::aws_kms::{self, Accepted, DataKeyRequest, KmsRecipient, Unwrapper};
 use crate::keys::kms_key::KmsKey;
 use crate::keys::{Recipient, random};
 
@@ -59,7 +59,7 @@ pub fn run(args: cli::Check) -> Result<(), Error> {
 fn opened(key: &KmsKey, recipient: &KmsRecipient) -> Result<Row, Error> {
     let stanzas = KmsStanza::parse_all(&[recipient.wrap(&random()?)?])?;
     let arn = stanzas.iter().map(|stanza| stanza.key.to_string()).collect();
-    Ok(Row::sealing(key, arn, aws_kms::unwrap(&Accepted::Keys(vec![key.clone()]), &stanzas, &[])))
+    Ok(Row::sealing(key, arn, Unwrapper::default().unwrap(&Accepted::Keys(vec![key.clone()]), &stanzas, &[])))
 }
 
 /// The row of a key that is not symmetric: if it is a P-256 key for key agreement, everybody can seal to it.
@@ -71,7 +71,7 @@ fn agreed(key: &KmsKey) -> Result<Row, Error> {
     #[expect(clippy::expect_used, reason = "one key has one recipient")]
     let (arn, recipient) = recipients.pop().expect("a recipient");
     let tagged = P256TagStanza::parse_all(&[recipient.wrap(&random()?)?])?;
-    let file_key = aws_kms::unwrap(&Accepted::Keys(vec![key.clone()]), &[], &tagged);
+    let file_key = Unwrapper::default().unwrap(&Accepted::Keys(vec![key.clone()]), &[], &tagged);
     Ok(Row::sealing(key, arn.to_string(), file_key))
 }
 

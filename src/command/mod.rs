@@ -4,6 +4,7 @@ pub mod check;
 pub mod inspect;
 pub mod keygen;
 pub mod open;
+pub mod opener;
 pub mod recipient;
 pub mod recipients;
 pub mod rewrap;

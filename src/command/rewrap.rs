@@ -3,6 +3,7 @@
 use std::io::IoSlice;
 
 use super::open::{self, Unlocked};
+use super::opener::Opener;
 use super::recipients::{Named, header};
 use super::seal;
 use crate::cli;
@@ -10,7 +11,6 @@ use crate::error::Error;
 use crate::format::context::Context;
 use crate::format::header::Header;
 use crate::format::kms_stanza::KmsStanza;
-use crate::keys::aws_kms;
 use crate::pipe::copy::copy;
 use crate::pipe::input::Input;
 
@@ -18,13 +18,13 @@ use crate::pipe::input::Input;
 /// authentic and KMS has given a data key for the new one.
 pub fn run(args: cli::Rewrap, warn: &mut dyn FnMut(&Error)) -> Result<(), Error> {
     let mut named = Named::read(&args.to)?;
-    let identities = super::identities(&args.keys.identities)?;
+    let opener = Opener::read(args.keys)?;
     let input = Input::open(args.input.as_deref())?;
     let output = seal::create_output(args.output.as_deref(), args.armor)?;
     output.refuse_as_input(&input)?;
     let mut sink = seal::sink(output, args.armor, args.progress, &input);
     // It takes the identities along, so that they are gone before the payload is read.
-    let unwrap = move |header: &Header| open::file_key(header, &identities, &args.keys, aws_kms::unwrap);
+    let unwrap = move |header: &Header| opener.file_key(header);
     let Unlocked { header: old, file_key, nonce, mut payload } = open::unlock(Box::new(input), unwrap)?;
     if args.keep_context && !args.to.keys.is_empty() {
         named.bind(&context(&old)?);

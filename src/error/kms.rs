@@ -35,6 +35,8 @@ pub enum KmsFault {
     TimedOut,
     /// The answer is not what was asked for.
     Answer(&'static str),
+    /// KMS was not asked, for it has refused the same before.
+    RefusedBefore,
     /// The key is of this spec and for this use, and another was needed.
     OtherKind(String),
 }
@@ -49,6 +51,20 @@ impl KmsFailure {
             }
             _ => false,
         }
+    }
+
+    /// Whether KMS would say the same if it were asked once more.
+    pub fn is_final(&self) -> bool {
+        let refused_for_good = [
+            "AccessDeniedException",
+            "DisabledException",
+            "IncorrectKeyException",
+            "InvalidCiphertextException",
+            "KMSInvalidStateException",
+            "NotFoundException",
+        ];
+        let is_refused = matches!(&self.fault, KmsFault::Refused { code, .. } if refused_for_good.contains(&code.as_str()));
+        is_refused || self.is_of_other_kind()
     }
 
     /// What and where, in one line.
@@ -66,6 +82,7 @@ impl KmsFailure {
             KmsFault::Unreachable(cause) => format!("KMS cannot be reached: {cause}"),
             KmsFault::TimedOut => "KMS did not answer in time".into(),
             KmsFault::Answer(what) => format!("KMS gave a wrong answer: {what}"),
+            KmsFault::RefusedBefore => "KMS has refused the same already".into(),
             KmsFault::OtherKind(kind) => format!("the key is of spec {kind}"),
         };
         format!("kms:{operation} with {key}{place} failed: {cause}")
@@ -95,6 +112,7 @@ impl KmsFailure {
                 return Some("check the network, proxy, VPC endpoint and AWS_ENDPOINT_URL_KMS".into());
             }
             KmsFault::OtherKind(_) => return Some(WANTS_P256.into()),
+            KmsFault::RefusedBefore => return None,
             KmsFault::Answer(_) => {
                 return Some("check AWS_ENDPOINT_URL_KMS: is it really KMS that answers?".into());
             }

@@ -22,7 +22,7 @@ const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b',');
 
 /// The user's pairs, sorted by the bytes of the name; names are unique, not empty, and not `envpipe`.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub struct Context(BTreeMap<String, String>);
 
 impl Context {

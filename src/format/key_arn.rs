@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 /// `arn:PARTITION:kms:REGION:ACCOUNT:key/ID`; never an alias.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct KeyArn {
     text: String,
     region: std::ops::Range<usize>,

@@ -1,13 +1,15 @@
-//! AWS KMS: whom it is asked for a key, in which order, and for how long. With the files below it, the only room that is
-//! async, and the only one that knows the AWS SDK.
+//! AWS KMS: whom it is asked for a key. With the files below it, the only room that is async, and the only one that knows the
+//! AWS SDK.
 //!
-//! The calls themselves are `data_key` for symmetric keys and `shared_secret` for P-256 keys; configuration, credentials
-//! and time limits are `session`, errors `fault`. Which key may open which stanza is `kms_key`.
+//! What is asked to open, and in which order, is `unwrapper`. The calls themselves are `data_key` for symmetric keys and
+//! `shared_secret` for P-256 keys; configuration, credentials and time limits are `session`, errors `fault`. Which key may
+//! open which stanza is `kms_key`.
 
 mod data_key;
 mod fault;
 mod session;
 mod shared_secret;
+mod unwrapper;
 
 use tokio::task::JoinSet;
 
@@ -15,15 +17,13 @@ pub use data_key::KmsRecipient;
 use fault::failure;
 use session::Session;
 use shared_secret::PublicKey;
+pub use unwrapper::Unwrapper;
 
 use super::kms_key::KmsKey;
 use super::p256;
 use crate::error::{Error, KmsFault};
 use crate::format::context::Context;
-use crate::format::file_key::FileKey;
 use crate::format::key_arn::KeyArn;
-use crate::format::kms_stanza::KmsStanza;
-use crate::format::p256tag::P256TagStanza;
 
 /// The keys that `open` may use.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -99,103 +99,6 @@ pub fn recipients(keys: &[KmsKey]) -> Result<Vec<(KeyArn, p256::Recipient)>, Err
         }
         Ok(recipients)
     })
-}
-
-/// What KMS can be asked, to open a stream.
-enum Attempt<'a> {
-    /// For the data key of a stanza.
-    DataKey(&'a KmsKey, &'a KmsStanza),
-    /// For the public key, and if its tag is there, for a shared secret.
-    SharedSecret(&'a KmsKey),
-}
-
-impl<'a> Attempt<'a> {
-    fn key(&self) -> &'a KmsKey {
-        match self {
-            Self::DataKey(key, _) | Self::SharedSecret(key) => key,
-        }
-    }
-
-    /// The call to begin with, and how many there will be.
-    fn calls(&self) -> (&'static str, usize) {
-        match self {
-            Self::DataKey(..) => (data_key::DECRYPT, 1),
-            Self::SharedSecret(_) => (shared_secret::PUBLIC_KEY, 2),
-        }
-    }
-}
-
-/// Unwraps the file key of a stream with the first of the accepted keys for which KMS does its part: for each, it is asked for
-/// the data keys of `stanzas`, in their order, then for a secret shared with one of `tagged`. If none does, the error has every
-/// cause.
-pub fn unwrap(
-    accepted: &Accepted,
-    stanzas: &[KmsStanza],
-    tagged: &[P256TagStanza],
-) -> Result<FileKey, Error> {
-    let keys = match accepted {
-        Accepted::Any if stanzas.is_empty() => return Err(Error::TagNamesNoKey),
-        Accepted::Any => stanzas.iter().map(|stanza| KmsKey::Arn(stanza.key.clone())).collect(),
-        Accepted::Keys(keys) => keys.clone(),
-    };
-    run(async {
-        let mut session = Session::load(&keys).await;
-        let mut causes = Vec::new();
-        let mut attempts = Vec::new();
-        for key in &keys {
-            let Some(region) = session.region(key) else {
-                let operation =
-                    if stanzas.is_empty() { shared_secret::PUBLIC_KEY } else { data_key::DECRYPT };
-                causes.push(failure(operation, key, None, KmsFault::NoRegion));
-                continue;
-            };
-            let may_mean = |stanza: &&KmsStanza| key.may_mean(&stanza.key, &region);
-            attempts.extend(stanzas.iter().filter(may_mean).map(|stanza| Attempt::DataKey(key, stanza)));
-            // A key that wraps data keys is symmetric.
-            if !tagged.is_empty() && !stanzas.iter().any(|stanza| key.names(&stanza.key)) {
-                attempts.push(Attempt::SharedSecret(key));
-            }
-        }
-        if let Some(first) = attempts.first() {
-            session = log_in(session, first.calls().0, first.key()).await?;
-        }
-        let mut other_tags = false;
-        for (tried, attempt) in attempts.iter().enumerate() {
-            let left = attempts[tried..].iter().map(|attempt| attempt.calls().1).sum();
-            let shared = session.share(attempt.calls().1, left);
-            match attempt {
-                Attempt::DataKey(key, stanza) => match data_key::unwrap(&shared, key, stanza).await {
-                    Ok(file_key) => return Ok(file_key),
-                    Err(cause) => causes.push(cause),
-                },
-                Attempt::SharedSecret(key) => match shared_secret::unwrap(&shared, key, tagged).await {
-                    Ok(Some(file_key)) => return Ok(file_key),
-                    Ok(None) => other_tags = true,
-                    Err(more) => causes.extend(more),
-                },
-            }
-        }
-        // An alias may be tried as a key of both kinds: that it is not of the one is no cause, if there is another.
-        let both = !stanzas.is_empty() && !tagged.is_empty();
-        if both && (other_tags || causes.iter().any(|cause| !is_of_other_kind(cause))) {
-            causes.retain(|cause| !is_of_other_kind(cause));
-        }
-        if causes.is_empty() {
-            return Err(Error::OtherKey {
-                keys: stanzas.iter().map(|stanza| stanza.key.to_string()).collect(),
-                tagged: !tagged.is_empty(),
-                named: keys.iter().map(KmsKey::to_string).collect(),
-            });
-        }
-        if *accepted == Accepted::Any && !tagged.is_empty() {
-            causes.push(Error::TagNamesNoKey);
-        }
-        Err(Error::no_key_worked("no key named opens the stream", causes))
-    })
-}
-
-fn is_of_other_kind(cause: &Error) -> bool {
-    matches!(cause, Error::Kms(failure) if failure.is_of_other_kind())
 }
 
 /// Finds credentials; if there are none, `operation` with `key` fails.

@@ -7,7 +7,7 @@ use std::fmt;
 use crate::format::key_arn::KeyArn;
 
 /// A key as `-k` names it.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum KmsKey {
     /// By its ARN.
     Arn(KeyArn),

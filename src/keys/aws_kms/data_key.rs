@@ -71,8 +71,8 @@ pub(super) async fn generate(session: &Session, request: DataKeyRequest) -> Resu
     Ok(KmsRecipient { data_key, key: arn, context, blob })
 }
 
-/// Has KMS unwrap the data key of a stanza, and unwraps the file key with it.
-pub(super) async fn unwrap(session: &Session, key: &KmsKey, stanza: &KmsStanza) -> Result<FileKey, Error> {
+/// Has KMS unwrap the data key of a stanza.
+pub(super) async fn decrypt(session: &Session, key: &KmsKey, stanza: &KmsStanza) -> Result<DataKey, Error> {
     let ask = async |client: Client| {
         let answer = client
             .decrypt()
@@ -88,10 +88,7 @@ pub(super) async fn unwrap(session: &Session, key: &KmsKey, stanza: &KmsStanza) 
         }
         Ok((data_key(answer.plaintext)?, arn.to_string()))
     };
-    let data_key = session.ask(DECRYPT, key, ask).await?;
-    stanza
-        .unwrap(&data_key)
-        .ok_or_else(|| Error::FileKeyNotAuthentic { key: stanza.key.to_string(), given: "data key" })
+    session.ask(DECRYPT, key, ask).await
 }
 
 fn encryption_context(context: &Context) -> HashMap<String, String> {

@@ -3,7 +3,7 @@
 //! Region, credentials, endpoint and retries come from the environment and the AWS configuration files, as everywhere in
 //! AWS. What is asked of KMS is not known here.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use aws_config::meta::region::RegionProviderChain;
 use aws_config::{BehaviorVersion, Region, SdkConfig, environment, profile, timeout::TimeoutConfig};
@@ -15,24 +15,35 @@ use super::fault::{failure, no_credentials};
 use crate::error::{Error, KmsFault};
 use crate::keys::kms_key::KmsKey;
 
-/// Everything between the start and the last answer of KMS, in seconds.
+/// Everything between the start and the last answer of KMS for a stream, in seconds.
 const LIMIT: u64 = 25;
 /// One attempt of a call; the SDK makes three, or as many as AWS_MAX_ATTEMPTS says.
 const ATTEMPT_LIMIT: u64 = 6;
 /// Making the connection for it.
 const CONNECT_LIMIT: u64 = 3;
 
+/// How long credentials have to be good for yet, to be used for more calls.
+const SPARE: Duration = Duration::from_secs(60);
+
 /// The AWS configuration, and by when all calls have to be done.
 #[derive(Clone)]
 pub(super) struct Session {
     config: SdkConfig,
+    login: Option<Login>,
     deadline: Instant,
+}
+
+/// The credentials in the configuration, which were found.
+#[derive(Clone)]
+struct Login {
+    /// Until when they are good.
+    expiry: Option<SystemTime>,
 }
 
 impl Session {
     /// The configuration that these keys need; from here on, the time runs.
     pub(super) async fn load(keys: &[KmsKey]) -> Self {
-        let deadline = Instant::now() + Duration::from_secs(LIMIT);
+        let deadline = deadline();
         // The instance metadata service is asked for a region only where nothing else has one: without it, it is slow.
         let configured =
             RegionProviderChain::first_try(environment::EnvironmentVariableRegionProvider::new())
@@ -51,7 +62,23 @@ impl Session {
             .timeout_config(timeouts)
             .load()
             .await;
-        Self { config, deadline }
+        Self { config, login: None, deadline }
+    }
+
+    /// The same configuration and credentials; the time runs anew.
+    pub(super) fn begun_anew(self) -> Self {
+        Self { deadline: deadline(), ..self }
+    }
+
+    /// Whether its credentials, if it has some, are good for more calls.
+    pub(super) fn is_fresh(&self) -> bool {
+        let expiry = self.login.as_ref().and_then(|login| login.expiry);
+        expiry.is_none_or(|expiry| SystemTime::now() + SPARE < expiry)
+    }
+
+    /// Whether it has credentials.
+    pub(super) fn is_logged_in(&self) -> bool {
+        self.login.is_some()
     }
 
     /// Finds credentials, once for all calls.
@@ -65,9 +92,10 @@ impl Session {
             .await
             .map_err(|_| KmsFault::NoCredentials(format!("none were found within {LIMIT} s")))?
             .map_err(|error| KmsFault::NoCredentials(no_credentials(&error)))?;
+        let login = Some(Login { expiry: credentials.expiry() });
         let provider = SharedCredentialsProvider::new(credentials);
         let config = self.config.into_builder().credentials_provider(provider).build();
-        Ok(Self { config, deadline: self.deadline })
+        Ok(Self { config, login, deadline: self.deadline })
     }
 
     /// The region that a key is looked up in: its ARN's own, else the configured one.
@@ -115,11 +143,15 @@ impl Session {
         let now = Instant::now();
         let left = self.deadline.saturating_duration_since(now);
         let number = |calls| u32::try_from(calls).unwrap_or(u32::MAX);
-        Self { config: self.config.clone(), deadline: now + left / number(all) * number(calls) }
+        Self { deadline: now + left / number(all) * number(calls), ..self.clone() }
     }
 
     /// The result of a step, if it comes in time.
     async fn within_limit<T>(&self, step: impl Future<Output = T>) -> Result<T, KmsFault> {
         timeout_at(self.deadline, step).await.map_err(|_| KmsFault::TimedOut)
     }
+}
+
+fn deadline() -> Instant {
+    Instant::now() + Duration::from_secs(LIMIT)
 }

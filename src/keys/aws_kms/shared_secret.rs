@@ -48,17 +48,17 @@ pub(super) async fn public_key(session: &Session, key: &KmsKey) -> Result<Public
     session.ask(PUBLIC_KEY, key, ask).await
 }
 
-/// Opens the file key with the first of those stanzas whose tags fit `key`. None where no tag fits; an error has every cause.
+/// Opens the file key with the first of those stanzas whose tags fit `key`, of which this is the public half. None where no tag fits; an error has every cause.
 pub(super) async fn unwrap(
     session: &Session,
     key: &KmsKey,
+    public: &PublicKey,
     tagged: &[P256TagStanza],
 ) -> Result<Option<FileKey>, Vec<Error>> {
-    let public = public_key(&session.share(1, 2), key).await.map_err(|cause| vec![cause])?;
     let fitting = P256TagStanza::fitting(tagged, &public.point).map_err(|cause| vec![cause])?;
     let mut causes = Vec::new();
     for (tried, stanza) in fitting.iter().enumerate() {
-        match open(&session.share(1, fitting.len() - tried), key, &public, stanza).await {
+        match open(&session.share(1, fitting.len() - tried), key, public, stanza).await {
             Ok(file_key) => return Ok(Some(file_key)),
             Err(cause) => causes.push(cause),
         }
