@@ -71,6 +71,17 @@ impl Intake {
         BATCH * self.chunk_len + 1
     }
 
+    /// How many batches there can be at most; at least one.
+    pub fn most_batches(&self) -> usize {
+        match &self.kind {
+            Kind::Stream(_) => usize::MAX,
+            Kind::File { start, len, .. } => {
+                let batch_len = (BATCH * self.chunk_len) as u64;
+                usize::try_from(len.saturating_sub(*start) / batch_len + 1).unwrap_or(usize::MAX)
+            }
+        }
+    }
+
     /// Reads the next batch into `buffer`; None where another worker has the end. A full chunk is not held back once the
     /// byte behind it has come. An error has its turn, too.
     pub fn take(&self, buffer: &mut [u8]) -> Option<(Batch, Option<Error>)> {

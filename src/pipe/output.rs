@@ -60,7 +60,7 @@ enum Place {
     /// Standard output, or what cannot be replaced by a file: a device, a named pipe.
     Open(File),
     /// A file that takes the name `path` when it is whole.
-    Pending { file: NamedTempFile, path: PathBuf, existing: Existing },
+    Pending { file: NamedTempFile, path: PathBuf, existing: Existing, removal: signals::Removal },
 }
 
 impl Output {
@@ -121,11 +121,11 @@ impl Output {
         prefix.push(name);
         let mut builder = tempfile::Builder::new();
         builder.prefix(&prefix).suffix(".tmp").permissions(new);
-        let file = signals::removed_by_signals(|| builder.tempfile_in(folder(&path)))?;
+        let (file, removal) = signals::removed_by_signals(|| builder.tempfile_in(folder(&path)))?;
         if let Some(permissions) = permissions {
             file.as_file().set_permissions(permissions)?;
         }
-        Ok(Place::Pending { file, path, existing })
+        Ok(Place::Pending { file, path, existing, removal })
     }
 
     /// Refuses an input that is the very file that is written to: it would be read as it is written over, or never end. A file
@@ -173,7 +173,7 @@ impl Sink for Output {
         match place {
             // Some file systems (NFS, quotas) tell of a failed write only here.
             Place::Open(file) => nix::unistd::close(file).map_err(|errno| fault(errno.into())),
-            Place::Pending { file, path, existing } => {
+            Place::Pending { file, path, existing, removal: _removal } => {
                 file.as_file().sync_all().map_err(fault)?;
                 let (file, temporary) = file.into_parts();
                 nix::unistd::close(file).map_err(|errno| fault(errno.into()))?;
@@ -181,7 +181,10 @@ impl Sink for Output {
                     Existing::Replace => temporary.persist(&path),
                     Existing::Keep => temporary.persist_noclobber(&path),
                 };
-                named.map_err(|failed| fault(failed.error))?;
+                named.map_err(|failed| match failed.error.kind() {
+                    io::ErrorKind::AlreadyExists => Error::Exists { path: name.clone() },
+                    _ => fault(failed.error),
+                })?;
                 // The name too must survive a power cut; a folder that cannot be synced is no reason to fail.
                 let _ = File::open(folder(&path)).and_then(|folder| folder.sync_all());
                 Ok(())

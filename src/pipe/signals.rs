@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 use std::process::Child;
-use std::sync::{Mutex, Once, PoisonError};
+use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -12,22 +12,34 @@ use signal_hook::iterator::Signals;
 use signal_hook::low_level::emulate_default_handler;
 use tempfile::NamedTempFile;
 
-/// What has to be done before a signal ends the process. An output is pending one at a time, and so is a command.
+/// What has to be done before a signal ends the process. A command is pending one at a time.
 struct Pending {
-    /// The temporary file to remove.
-    file: Option<PathBuf>,
+    /// The temporary files to remove.
+    files: Vec<PathBuf>,
     /// The command to pass the signal on to.
     child: Option<Pid>,
 }
 
-static PENDING: Mutex<Pending> = Mutex::new(Pending { file: None, child: None });
+static PENDING: Mutex<Pending> = Mutex::new(Pending { files: Vec::new(), child: None });
+
+/// As long as it lives, signals remove a file.
+pub struct Removal(PathBuf);
+
+impl Drop for Removal {
+    fn drop(&mut self) {
+        pending().files.retain(|path| *path != self.0);
+    }
+}
 
 /// Creates a temporary file that SIGINT, SIGTERM and SIGHUP remove before they end the process.
-pub fn removed_by_signals(create: impl FnOnce() -> io::Result<NamedTempFile>) -> io::Result<NamedTempFile> {
+pub fn removed_by_signals(
+    create: impl FnOnce() -> io::Result<NamedTempFile>,
+) -> io::Result<(NamedTempFile, Removal)> {
     before_signals(|pending| {
         let file = create()?;
-        pending.file = Some(file.path().to_owned());
-        Ok(file)
+        pending.files.push(file.path().to_owned());
+        let removal = Removal(file.path().to_owned());
+        Ok((file, removal))
     })
 }
 
@@ -42,12 +54,12 @@ pub fn passed_on_by_signals(start: impl FnOnce() -> io::Result<Child>) -> io::Re
 
 /// The command has ended; its process id may soon be another's.
 pub fn command_ended() {
-    PENDING.lock().unwrap_or_else(PoisonError::into_inner).child = None;
+    pending().child = None;
 }
 
 /// Ends the command, where it is still running: nobody reads what it writes any more.
 pub fn end_command() {
-    if let Some(child) = PENDING.lock().unwrap_or_else(PoisonError::into_inner).child.take() {
+    if let Some(child) = pending().child.take() {
         let _ = kill(child, Signal::SIGTERM);
     }
 }
@@ -58,7 +70,11 @@ fn before_signals<T>(make: impl FnOnce(&mut Pending) -> io::Result<T>) -> io::Re
     let mut watching = Ok(());
     WATCH.call_once(|| watching = watch());
     watching?;
-    make(&mut PENDING.lock().unwrap_or_else(PoisonError::into_inner))
+    make(&mut pending())
+}
+
+fn pending() -> MutexGuard<'static, Pending> {
+    PENDING.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn watch() -> io::Result<()> {
@@ -67,9 +83,9 @@ fn watch() -> io::Result<()> {
     let mut signals = Signals::new(caught)?;
     std::thread::Builder::new().name("signals".into()).spawn(move || {
         for signal in signals.forever() {
-            let mut pending = PENDING.lock().unwrap_or_else(PoisonError::into_inner);
-            // Both may be gone already: the output given its name, the command ended.
-            if let Some(path) = pending.file.take() {
+            let mut pending = pending();
+            // All may be gone already: an output given its name, the command ended.
+            for path in pending.files.drain(..) {
                 let _ = std::fs::remove_file(path);
             }
             if let (Some(child), Ok(signal)) = (pending.child.take(), Signal::try_from(signal)) {

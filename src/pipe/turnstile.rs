@@ -50,13 +50,15 @@ enum Gate {
     Ended,
 }
 
-/// Starts `workers` on what `source` has yet to give. They read and crypt a batch each, and write nothing until
-/// [`Started::write_to`].
+/// Starts `workers` on what `source` has yet to give, or fewer where it has not so many batches. They read and crypt a batch
+/// each, and write nothing until [`Started::write_to`].
 pub fn start<W: Work>(work: W, source: Box<dyn Source>, workers: usize) -> Result<Started<W>, Error> {
     let (sender, finished) = channel();
+    let intake = Intake::new(source, W::CHUNK_LEN);
+    let workers = workers.min(intake.most_batches());
     let shared = Arc::new(Shared {
         work,
-        intake: Intake::new(source, W::CHUNK_LEN),
+        intake,
         output: Mutex::new(Turns { turn: 0, gate: Gate::Closed, finished: sender }),
         changed: Condvar::new(),
     });
