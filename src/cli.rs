@@ -6,6 +6,7 @@
 
 mod check;
 mod completion;
+mod each;
 mod help;
 mod inspect;
 mod keygen;
@@ -24,9 +25,10 @@ use option::{HELP, JOBS, Opt, WANTED_CONTEXT};
 use words::{Words, next, wrong};
 
 pub use check::Check;
+pub use each::Each;
 pub use inspect::Inspect;
 pub use keygen::Keygen;
-pub use open::{Keys, Open};
+pub use open::{Keys, Open, Sealed};
 pub use recipient::Recipient;
 pub use rewrap::Rewrap;
 pub use seal::{Plaintext, Recipients, Seal};
@@ -120,7 +122,9 @@ impl Subcommand {
 enum Operands {
     None,
     File,
-    FileOrCommand,
+    /// One, or with `--each` any number.
+    Files,
+    FilesOrCommand,
     Shell,
     /// A number of bytes.
     Length,
@@ -131,17 +135,18 @@ impl Operands {
         match self {
             Self::None => "",
             Self::File => "[FILE]",
-            Self::FileOrCommand => "[FILE | -- COMMAND [ARG]...]",
+            Self::Files => "[FILE]...",
+            Self::FilesOrCommand => "[FILE... | -- COMMAND [ARG]...]",
             Self::Shell => "bash|zsh|fish",
             Self::Length => "N",
         }
     }
 
-    /// How many there may be.
+    /// How many there may be, but for `--each`.
     fn most(self) -> usize {
         match self {
             Self::None => 0,
-            Self::File | Self::FileOrCommand | Self::Shell | Self::Length => 1,
+            Self::File | Self::Files | Self::FilesOrCommand | Self::Shell | Self::Length => 1,
         }
     }
 }
@@ -341,6 +346,12 @@ mod tests {
         );
         assert_eq!(refused("rewrap --to-recipients-file -"), "standard input cannot be read twice");
         assert_eq!(refused("seal -i - -R - FILE"), "standard input cannot be read twice");
+        assert_eq!(refused("seal -k alias/a --each"), "no file is named for --each");
+        assert_eq!(refused("seal -k alias/a --each a -o b"), "--each is given together with -o");
+        assert_eq!(refused("seal -k alias/a --each -- x"), "--each is given together with a command");
+        assert_eq!(refused("open -k alias/a a --each -"), "--each is given together with '-'");
+        assert_eq!(refused("open -k alias/a --force a"), "--force is given without --each");
+        assert_eq!(refused("seal -i - --each a --files0-from -"), "standard input cannot be read twice");
     }
 
     #[test]
@@ -350,6 +361,15 @@ mod tests {
         };
         assert_eq!(seal("-i - -- tar -c -- -k").plaintext, command("tar", &["-c", "--", "-k"]));
         assert_eq!(seal("-k alias/a -- --help").plaintext, command("--help", &[]));
+    }
+
+    #[test]
+    fn each_takes_any_number_of_files_before_and_behind_it() {
+        let plaintext = seal("a -k alias/a --each b --keep-going c").plaintext;
+        let files = ["a", "b", "c"].map(PathBuf::from).into();
+        let each = Each { files, files0_from: None, keep_going: true, force: false };
+        assert_eq!(plaintext, Plaintext::Each(each));
+        assert_eq!(refused("seal -k alias/a one two"), "unexpected argument \"two\"");
     }
 
     #[test]

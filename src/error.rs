@@ -5,6 +5,7 @@
 mod kms;
 
 use std::io;
+use std::path::Path;
 
 pub use kms::{KmsFailure, KmsFault};
 
@@ -49,6 +50,36 @@ pub enum Error {
     Exists {
         /// Its path.
         path: String,
+    },
+    /// An output of `--each` is there, and was not to be replaced.
+    NotForced {
+        /// Its path.
+        path: String,
+    },
+    /// A name given to `--each` is not one that it takes.
+    Suffix {
+        /// The name.
+        path: String,
+        /// What is wrong with it, and what to do.
+        why: (&'static str, &'static str),
+    },
+    /// Something went wrong with one file out of many.
+    OfFile {
+        /// Its path.
+        path: String,
+        /// What.
+        cause: Box<Error>,
+    },
+    /// Some of many files failed, each with an error of its own that was told.
+    Each {
+        /// How many failed.
+        failed: usize,
+        /// How many are done.
+        done: usize,
+        /// How many were not begun.
+        left: usize,
+        /// The exit status of the first that failed.
+        status: u8,
     },
     /// The system gave no randomness.
     Random(getrandom::Error),
@@ -184,8 +215,11 @@ impl Error {
             | Self::Producer { .. }
             | Self::ReaderGone
             | Self::Exists { .. }
+            | Self::NotForced { .. }
             | Self::Random(_) => 1,
-            Self::Usage { .. } | Self::NoKeyNamed { .. } | Self::TagNamesNoKey => 2,
+            Self::Usage { .. } | Self::NoKeyNamed { .. } | Self::TagNamesNoKey | Self::Suffix { .. } => 2,
+            Self::OfFile { cause, .. } => cause.status(),
+            Self::Each { status, .. } => *status,
             Self::Kms(_)
             | Self::OtherKey { .. }
             | Self::NoIdentity { .. }
@@ -237,7 +271,14 @@ impl Error {
                 format!("{name} failed ({status}), so the stream is left without its end")
             }
             Self::ReaderGone => "standard output: broken pipe".into(),
-            Self::Exists { path } => format!("{path} exists already"),
+            Self::Exists { path } | Self::NotForced { path } => format!("{path} exists already"),
+            Self::Suffix { path, why: (why, _) } => format!("{path} {why}"),
+            Self::OfFile { path, cause } => format!("{path}: {}", cause.words()),
+            Self::Each { failed, done: 0, left: 0, .. } => format!("all {failed} files failed"),
+            Self::Each { failed, done, left, .. } => {
+                let all = failed + done + left;
+                format!("{failed} of {all} files failed; {done} are done, and {left} were not begun")
+            }
             Self::Random(source) => format!("the system gave no randomness: {source}"),
             Self::Kms(failure) => failure.message(),
             Self::OtherKey { keys, tagged, named } => {
@@ -332,6 +373,10 @@ impl Error {
                 true => "name the file of the identity that fits: envpipe open -i FILE".into(),
                 false => "none of these is a kind that envpipe has: age -d -i FILE".into(),
             },
+            Self::NotForced { .. } => "--force replaces it".into(),
+            Self::Suffix { why: (_, mend), .. } => (*mend).into(),
+            Self::OfFile { cause, .. } => return cause.hint(),
+            Self::Each { left, .. } if *left > 0 => "--keep-going goes on with the others where one fails".into(),
             Self::Exists { .. } => "move it away or name another file; keys are never overwritten".into(),
             Self::Producer { .. } => "envpipe open will refuse what was written as truncated; seal again".into(),
             Self::Kms(failure) => return failure.hint(),
@@ -361,7 +406,18 @@ impl Error {
     pub fn all(&self) -> Vec<&Self> {
         match self {
             Self::NoKeyWorked { causes, .. } => std::iter::once(self).chain(causes).collect(),
+            Self::OfFile { cause, .. } => {
+                std::iter::once(self).chain(cause.all().into_iter().skip(1)).collect()
+            }
             _ => vec![self],
+        }
+    }
+
+    /// This error as one of a file among many; those that name their file stay as they are.
+    pub fn of_file(self, path: &Path) -> Self {
+        match self {
+            Self::Io { .. } | Self::Exists { .. } | Self::NotForced { .. } | Self::Suffix { .. } => self,
+            cause => Self::OfFile { path: path.display().to_string(), cause: Box::new(cause) },
         }
     }
 

@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::process::ExitCode;
 
+use envpipe::command::Notice;
 use envpipe::error::Error;
 use envpipe::{cli, command, pipe};
 
@@ -13,7 +14,7 @@ fn main() -> ExitCode {
         if command.is_verbose() && log::set_logger(&Verbose).is_ok() {
             log::set_max_level(log::LevelFilter::Info);
         }
-        command::run(command, &mut warn)
+        command::run(command, &mut tell)
     });
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -28,6 +29,10 @@ fn report(error: &Error) {
     if matches!(error, Error::ReaderGone) {
         pipe::signals::die_by_sigpipe();
     }
+    print(error);
+}
+
+fn print(error: &Error) {
     let mut text = String::new();
     for error in error.all() {
         text.push_str(&format!("envpipe: {}\n", error.message()));
@@ -39,10 +44,15 @@ fn report(error: &Error) {
     let _ = std::io::stderr().write_all(text.as_bytes());
 }
 
-/// A key that is left out, as said while the stream goes on.
-fn warn(error: &Error) {
-    let text = format!("envpipe: warning: left out: {}\n", error.message());
-    let _ = std::io::stderr().write_all(text.as_bytes());
+/// What goes wrong while the rest goes on.
+fn tell(notice: Notice) {
+    match notice {
+        Notice::LeftOut(error) => {
+            let text = format!("envpipe: warning: left out: {}\n", error.message());
+            let _ = std::io::stderr().write_all(text.as_bytes());
+        }
+        Notice::Failed(error) => print(error),
+    }
 }
 
 /// What `-v` tells: envpipe's own notes, and nothing of the libraries around it.

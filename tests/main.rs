@@ -6,6 +6,7 @@ mod age;
 mod bad_streams;
 mod check;
 mod completion;
+mod each;
 mod engine;
 mod examples;
 mod failures;

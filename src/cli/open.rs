@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::each::{EACH, Each, FILES0_FROM, FORCE, KEEP_GOING, each};
 use super::option::{ACCEPTED_KEY, IDENTITY, JOBS, OUTPUT, PROGRESS, VERBOSE, WANTED_CONTEXT};
 use super::words::Words;
 use super::{Command, Operands, Subcommand, accepted, jobs, wanted_context};
@@ -21,8 +22,16 @@ pub struct Open {
     pub progress: bool,
     /// None or `-` is standard output.
     pub output: Option<PathBuf>,
-    /// None or `-` is standard input.
-    pub input: Option<PathBuf>,
+    /// What is opened.
+    pub input: Sealed,
+}
+
+/// Where sealed streams come from.
+pub enum Sealed {
+    /// A file; None or `-` is standard input.
+    File(Option<PathBuf>),
+    /// Many files, each to one of its own.
+    Each(Each),
 }
 
 /// What may open a stream.
@@ -41,8 +50,20 @@ pub(super) const SUBCOMMAND: Subcommand = Subcommand {
     about: "\
 Nothing is written before the key is known and the header authentic. Exit status 0 says
 that the whole stream was authentic; after an error, what was written is only its beginning.",
-    options: &[ACCEPTED_KEY, IDENTITY, WANTED_CONTEXT, JOBS, PROGRESS, VERBOSE, OUTPUT],
-    operands: Operands::File,
+    options: &[
+        ACCEPTED_KEY,
+        IDENTITY,
+        WANTED_CONTEXT,
+        EACH.help("open each FILE.age to FILE beside it"),
+        FILES0_FROM,
+        KEEP_GOING,
+        FORCE,
+        JOBS,
+        PROGRESS,
+        VERBOSE,
+        OUTPUT,
+    ],
+    operands: Operands::Files,
     example: "aws s3 cp s3://bucket/db.age - | envpipe open -k alias/backup -c db=main | psql db",
     build,
 };
@@ -58,6 +79,6 @@ fn build(words: &Words) -> Result<Command, Error> {
         verbose: words.has(&VERBOSE),
         progress: words.has(&PROGRESS),
         output: words.path(&OUTPUT),
-        input: words.file(),
+        input: each(words)?.map_or_else(|| Sealed::File(words.file()), Sealed::Each),
     }))
 }

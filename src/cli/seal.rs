@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use super::each::{EACH, Each, FILES0_FROM, FORCE, KEEP_GOING, each};
 use super::option::{
     ARMOR, CONTEXT, IDENTITY, JOBS, KEY, OUTPUT, Opt, PROGRESS, RECIPIENT, RECIPIENTS_FILE, SEALED_OUTPUT,
     VERBOSE,
@@ -55,6 +56,8 @@ pub enum Plaintext {
     File(Option<PathBuf>),
     /// What a command writes: its program and its arguments.
     Command(OsString, Vec<OsString>),
+    /// Many files, each to one of its own.
+    Each(Each),
 }
 
 pub(super) const KEY_TO_SEAL: Opt = KEY.help(
@@ -87,12 +90,16 @@ Any one of the keys and recipients named opens the stream.",
         IDENTITY_TO_SEAL,
         CONTEXT,
         ARMOR,
+        EACH.help("seal each FILE to FILE.age beside it, with one data key a KMS key"),
+        FILES0_FROM,
+        KEEP_GOING,
+        FORCE,
         JOBS,
         PROGRESS,
         VERBOSE,
         SEALED_OUTPUT,
     ],
-    operands: Operands::FileOrCommand,
+    operands: Operands::FilesOrCommand,
     example: "envpipe seal -k alias/backup -c db=main -o db.age -- pg_dump main",
     build,
 };
@@ -105,9 +112,10 @@ fn build(words: &Words) -> Result<Command, Error> {
         verbose: words.has(&VERBOSE),
         progress: words.has(&PROGRESS),
         output: words.path(&OUTPUT),
-        plaintext: match words.command() {
-            Some((program, args)) => Plaintext::Command(program, args),
-            None => Plaintext::File(words.file()),
+        plaintext: match (each(words)?, words.command()) {
+            (Some(each), _) => Plaintext::Each(each),
+            (None, Some((program, args))) => Plaintext::Command(program, args),
+            (None, None) => Plaintext::File(words.file()),
         },
     }))
 }

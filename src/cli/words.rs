@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use lexopt::prelude::*;
 
+use super::each::EACH;
 use super::option::{FILE, KEY, OUTPUT, Opt};
 use super::{Operands, Subcommand};
 use crate::error::Error;
@@ -31,7 +32,7 @@ impl Words {
     ) -> Result<Option<Self>, Error> {
         let mut words = Self { options: Vec::new(), operands: Vec::new(), command: None, environment };
         loop {
-            if subcommand.operands == Operands::FileOrCommand && at_command(parser) {
+            if subcommand.operands == Operands::FilesOrCommand && at_command(parser) {
                 words.command = Some(words.take_command(parser)?);
                 break;
             }
@@ -40,11 +41,10 @@ impl Words {
                 Short('h') | Long("help") => return Ok(None),
                 Short(short) => (subcommand.options().find(|o| o.short == Some(short)), format!("-{short}")),
                 Long(long) => (subcommand.options().find(|o| o.long == long), format!("--{long}")),
-                Value(word) if words.operands.len() < subcommand.operands.most() => {
+                Value(word) => {
                     words.operands.push(word);
                     continue;
                 }
-                word @ Value(_) => return Err(wrong(word.unexpected())),
             };
             let Some(option) = option else {
                 let name = subcommand.name;
@@ -60,12 +60,15 @@ impl Words {
             };
             words.options.push((option.long, value));
         }
+        if let (false, Some(word)) = (words.has(&EACH), words.operands.get(subcommand.operands.most())) {
+            return Err(wrong(lexopt::Error::UnexpectedArgument(word.clone())));
+        }
         words.refuse_reading_standard_input_twice(subcommand)?;
         Ok(Some(words))
     }
 
     fn take_command(&self, parser: &mut lexopt::Parser) -> Result<(OsString, Vec<OsString>), Error> {
-        if let Some(file) = self.operands.first() {
+        if let (Some(file), false) = (self.operands.first(), self.has(&EACH)) {
             let message = format!("both a file ({}) and a command are to be sealed", file.display());
             return Err(Error::usage(message, "name one of them: FILE, or -- COMMAND"));
         }
@@ -81,9 +84,11 @@ impl Words {
             subcommand.options().any(|o| o.long == name && o.value == Some(FILE) && name != OUTPUT.long)
         };
         let named = self.options.iter().filter(|(name, value)| value == "-" && reads(*name)).count();
-        let input = matches!(subcommand.operands, Operands::File | Operands::FileOrCommand)
-            && self.command.is_none()
-            && self.operands.iter().all(|operand| operand == "-");
+        let input =
+            matches!(subcommand.operands, Operands::File | Operands::Files | Operands::FilesOrCommand)
+                && self.command.is_none()
+                && !self.has(&EACH)
+                && self.operands.iter().all(|operand| operand == "-");
         match named + usize::from(input) > 1 {
             true => Err(Error::usage(
                 "standard input cannot be read twice",
@@ -144,6 +149,11 @@ impl Words {
     /// The first operand, as a path.
     pub fn file(&self) -> Option<PathBuf> {
         self.operand().map(PathBuf::from)
+    }
+
+    /// All operands, as paths.
+    pub fn files(&self) -> Vec<PathBuf> {
+        self.operands.iter().map(PathBuf::from).collect()
     }
 
     /// The program and the arguments behind `--`.

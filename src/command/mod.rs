@@ -1,6 +1,7 @@
 //! One file a subcommand: what it reads, asks, and writes, in order. No cryptography, no parsing.
 
 pub mod check;
+pub mod each;
 pub mod inspect;
 pub mod keygen;
 pub mod open;
@@ -19,13 +20,23 @@ use crate::keys::key_file;
 use crate::keys::x25519::Identity;
 use crate::pipe::small_file;
 
-/// Runs a subcommand to its end; on success, its output was closed without an error. What goes wrong without ending it goes
-/// to `warn`.
-pub fn run(command: Command, warn: &mut dyn FnMut(&Error)) -> Result<(), Error> {
+/// What went wrong without ending a subcommand.
+pub enum Notice<'a> {
+    /// A key was left out, as it could be.
+    LeftOut(&'a Error),
+    /// A file out of many failed.
+    Failed(&'a Error),
+}
+
+/// Who is told of it.
+pub type Tell<'a> = &'a mut (dyn FnMut(Notice) + Send);
+
+/// Runs a subcommand to its end; on success, its output was closed without an error.
+pub fn run(command: Command, tell: Tell) -> Result<(), Error> {
     match command {
-        Command::Seal(args) => seal::run(args, warn),
-        Command::Open(args) => open::run(args),
-        Command::Rewrap(args) => rewrap::run(args, warn),
+        Command::Seal(args) => seal::run(args, tell),
+        Command::Open(args) => open::run(args, tell),
+        Command::Rewrap(args) => rewrap::run(args, tell),
         Command::Inspect(args) => inspect::run(args),
         Command::Size(args) => size::run(args),
         Command::Check(args) => check::run(args),

@@ -1,7 +1,10 @@
 //! `envpipe open`: a sealed stream, opened with an identity or a KMS key that the user named.
 
+use super::Tell;
+use super::each::{Files, Pair, Way};
 use super::opener::Opener;
-use crate::cli;
+use super::seal::{bar, sink};
+use crate::cli::{self, Sealed};
 use crate::error::Error;
 use crate::format::file_key::FileKey;
 use crate::format::header::Header;
@@ -9,24 +12,46 @@ use crate::format::payload::{PAYLOAD_NONCE_LEN, PayloadKey};
 use crate::pipe::header::read_header;
 use crate::pipe::input::{Input, Source, Unread, dearmored};
 use crate::pipe::output::{Existing, Mode, Output, Sink};
-use crate::pipe::progress::Progress;
+use crate::pipe::progress::Bar;
 use crate::pipe::stream::Open;
 use crate::pipe::turnstile;
 
 /// Nothing is written before the header is authentic, and no chunk before it is.
-pub fn run(args: cli::Open) -> Result<(), Error> {
+pub fn run(args: cli::Open, tell: Tell) -> Result<(), Error> {
     let opener = Opener::read(args.keys)?;
-    let input = Input::open(args.input.as_deref())?;
+    let workers = turnstile::workers(args.jobs);
+    let path = match args.input {
+        Sealed::Each(each) => return open_each(&each, &opener, workers, args.progress, tell),
+        Sealed::File(path) => path,
+    };
+    let input = Input::open(path.as_deref())?;
     let output = Output::create(args.output.as_deref(), Mode::Private, Existing::Replace)?;
     output.refuse_as_input(&input)?;
-    let sink: Box<dyn Sink> = match args.progress && !output.is_terminal() {
-        true => Box::new(Progress::new(Box::new(output), &input)),
-        false => Box::new(output),
-    };
-    let workers = turnstile::workers(args.jobs);
+    let bar = bar(args.progress, &output, input.rest_len());
+    let sink = sink(output, false, bar.as_ref());
     // It takes the identities along, so that they are gone before the payload is read.
     let unwrap = move |header: &Header| opener.file_key(header);
-    open(Box::new(input), sink, unwrap, workers)?.commit()
+    open(Box::new(input), sink, unwrap, workers)?.commit()?;
+    bar.inspect(Bar::finish);
+    Ok(())
+}
+
+/// KMS unwraps each data key once, however many of the files it is for.
+fn open_each(
+    each: &cli::Each,
+    opener: &Opener,
+    workers: usize,
+    progress: bool,
+    tell: Tell,
+) -> Result<(), Error> {
+    let files = Files::read(each)?;
+    let bar = progress.then(|| Bar::new(Some(files.total_len())));
+    files.run(Way::Open, each, workers, tell, |Pair { input, output }| {
+        let sink = sink(output, false, bar.as_ref());
+        open(Box::new(input), sink, |header| opener.file_key(header), workers)?.commit()
+    })?;
+    bar.inspect(Bar::finish);
+    Ok(())
 }
 
 /// Opens `source`, armored or not, with the file key that `unwrap` finds for its header; gives back the sink, to be

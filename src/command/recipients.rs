@@ -2,6 +2,7 @@
 //!
 //! It owns who is named where, and the limits on how many; how each of them wraps a file key is `keys`.
 
+use super::{Notice, Tell};
 use crate::cli;
 use crate::error::Error;
 use crate::format::context::Context;
@@ -54,9 +55,10 @@ impl Named {
         self.age
     }
 
-    /// All of them: KMS is asked for its data keys, all at once. Keys that can be done without go to `warn`.
-    pub fn ask_kms(self, warn: &mut dyn FnMut(&Error)) -> Result<Vec<Box<dyn Recipient>>, Error> {
-        let kms = aws_kms::generate_data_keys(&self.kms, self.min_keys, warn)?;
+    /// All of them: KMS is asked for its data keys, all at once. Keys that can be done without are told.
+    pub fn ask_kms(self, tell: Tell) -> Result<Vec<Box<dyn Recipient>>, Error> {
+        let left_out = &mut |error: &Error| tell(Notice::LeftOut(error));
+        let kms = aws_kms::generate_data_keys(&self.kms, self.min_keys, left_out)?;
         let kms = kms.into_iter().map(|recipient| Box::new(recipient) as Box<dyn Recipient>);
         Ok(kms.chain(self.age).collect())
     }

@@ -3,6 +3,8 @@
 use std::io::IoSlice;
 use std::path::Path;
 
+use super::Tell;
+use super::each::{Files, Pair, Way};
 use super::recipients::{Named, header};
 use crate::cli::{self, Plaintext};
 use crate::error::Error;
@@ -11,33 +13,60 @@ use crate::keys::{Recipient, random};
 use crate::pipe::input::{Input, Source};
 use crate::pipe::output::{Armored, Existing, Mode, Output, Sink};
 use crate::pipe::producer::Producer;
-use crate::pipe::progress::Progress;
+use crate::pipe::progress::Bar;
 use crate::pipe::stream::Seal;
 use crate::pipe::{signals, turnstile};
 
 /// Files and recipients are looked at before KMS is asked. While it answers, the stream is read and sealed as far as memory
-/// goes, but nothing is written before it has answered. Keys that can be done without go to `warn`.
-pub fn run(args: cli::Seal, warn: &mut dyn FnMut(&Error)) -> Result<(), Error> {
+/// goes, but nothing is written before it has answered.
+pub fn run(args: cli::Seal, tell: Tell) -> Result<(), Error> {
     let named = Named::read(&args.recipients)?;
+    let plaintext = match &args.plaintext {
+        Plaintext::Each(each) => return seal_each(&args, each, named, tell),
+        Plaintext::File(path) => Ok(path.as_deref()),
+        Plaintext::Command(program, arguments) => Err((program, arguments)),
+    };
     let output = create_output(args.output.as_deref(), args.armor)?;
-    let source: Box<dyn Source> = match &args.plaintext {
-        Plaintext::File(path) => {
-            let input = Input::open(path.as_deref())?;
+    let mut length = None;
+    let source: Box<dyn Source> = match plaintext {
+        Ok(path) => {
+            let input = Input::open(path)?;
             output.refuse_as_input(&input)?;
+            length = input.rest_len();
             Box::new(input)
         }
-        Plaintext::Command(program, arguments) => Box::new(Producer::start(program, arguments)?),
+        Err((program, arguments)) => Box::new(Producer::start(program, arguments)?),
     };
-    let sink = sink(output, args.armor, args.progress, &*source);
-    let sealed = seal(source, sink, || named.ask_kms(warn), turnstile::workers(args.jobs));
-    sealed.and_then(|sink| sink.commit()).inspect_err(|_| signals::end_command())
+    let bar = bar(args.progress, &output, length);
+    let sink = sink(output, args.armor, bar.as_ref());
+    let sealed = seal(source, sink, || named.ask_kms(tell), turnstile::workers(args.jobs));
+    sealed.and_then(|sink| sink.commit()).inspect_err(|_| signals::end_command())?;
+    bar.inspect(Bar::finish);
+    Ok(())
+}
+
+/// One data key a KMS key for all of the files, and for each a file key of its own.
+fn seal_each(args: &cli::Seal, each: &cli::Each, named: Named, tell: Tell) -> Result<(), Error> {
+    let files = Files::read(each)?;
+    if files.is_empty() {
+        return Ok(());
+    }
+    let bar = args.progress.then(|| Bar::new(Some(files.total_len())));
+    let recipients = named.ask_kms(tell)?;
+    let workers = turnstile::workers(args.jobs);
+    files.run(Way::Seal, each, workers, tell, |Pair { input, output }| {
+        let sink = sink(output, args.armor, bar.as_ref());
+        seal(Box::new(input), sink, || Ok(&recipients), workers)?.commit()
+    })?;
+    bar.inspect(Bar::finish);
+    Ok(())
 }
 
 /// Seals `source` to `recipients`, of which there is at least one; gives back the sink, to be committed.
-pub fn seal(
+pub fn seal<R: AsRef<[Box<dyn Recipient>]>>(
     source: Box<dyn Source>,
     mut sink: Box<dyn Sink>,
-    recipients: impl FnOnce() -> Result<Vec<Box<dyn Recipient>>, Error>,
+    recipients: impl FnOnce() -> Result<R, Error>,
     workers: usize,
 ) -> Result<Box<dyn Sink>, Error> {
     let file_key = random()?;
@@ -45,7 +74,7 @@ pub fn seal(
     let key = PayloadKey::derive(&file_key, nonce.expose());
     let started = turnstile::start(Seal(key), source, workers)?;
 
-    let header = header(&recipients()?, &file_key)?;
+    let header = header(recipients()?.as_ref(), &file_key)?;
     sink.write(&mut [IoSlice::new(header.as_bytes()), IoSlice::new(nonce.expose())])?;
     started.write_to(sink)
 }
@@ -62,15 +91,20 @@ pub(super) fn create_output(path: Option<&Path>, armor: bool) -> Result<Output, 
     }
 }
 
-/// What a sealed stream is written to that is made of what `source` has.
-pub(super) fn sink(output: Output, armor: bool, progress: bool, source: &dyn Source) -> Box<dyn Sink> {
-    let show = progress && !output.is_terminal();
+/// What shows how far a stream of this length, if it is known, has come; nothing would be seen beside a stream that goes to
+/// the same terminal.
+pub(super) fn bar(wanted: bool, output: &Output, length: Option<u64>) -> Option<Bar> {
+    (wanted && !output.is_terminal()).then(|| Bar::new(length))
+}
+
+/// What a sealed stream is written to.
+pub(super) fn sink(output: Output, armor: bool, bar: Option<&Bar>) -> Box<dyn Sink> {
     let mut sink: Box<dyn Sink> = Box::new(output);
     if armor {
         sink = Box::new(Armored::new(sink));
     }
-    if show {
-        sink = Box::new(Progress::new(sink, source));
+    match bar {
+        Some(bar) => bar.watch(sink),
+        None => sink,
     }
-    sink
 }

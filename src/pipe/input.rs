@@ -69,6 +69,18 @@ impl Input {
 }
 
 impl Input {
+    /// Opens `path`, which has to be a regular file: opening a named pipe would wait for who writes it.
+    pub fn open_regular(path: &Path) -> Result<Self, Error> {
+        match std::fs::metadata(path) {
+            Ok(metadata) if !metadata.is_file() && !metadata.is_dir() => Err(Error::Io {
+                verb: "read",
+                what: path.display().to_string(),
+                source: io::Error::other("not a regular file"),
+            }),
+            _ => Self::open(Some(path)),
+        }
+    }
+
     /// The open file or pipe.
     pub fn file(&self) -> &File {
         &self.file

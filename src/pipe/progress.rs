@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressFinish, ProgressStyle};
 
-use super::input::Source;
 use super::output::Sink;
 use crate::error::Error;
 
@@ -14,19 +13,15 @@ const LENGTH_KNOWN: &str =
     "{binary_bytes} of {binary_total_bytes} ({percent} %), {binary_bytes_per_sec}, {elapsed}, {eta} left";
 const LENGTH_UNKNOWN: &str = "{binary_bytes}, {binary_bytes_per_sec}, {elapsed}";
 
-/// A sink that shows how much was written to it. Dropped without [`Sink::commit`], it leaves standing how far it came.
-pub struct Progress {
-    sink: Box<dyn Sink>,
-    bar: ProgressBar,
-}
+/// Shows how much was written to the sinks that it watches. Dropped without [`Bar::finish`], it leaves standing how far that
+/// came.
+#[derive(Clone)]
+pub struct Bar(ProgressBar);
 
-impl Progress {
-    /// Shows what is written to `sink` of what is read from `source`, whose length is known where it is a regular file. Sealed
-    /// and plain lengths are taken for the same here: they differ by a quarter of a thousandth.
-    pub fn new(sink: Box<dyn Sink>, source: &dyn Source) -> Self {
-        let length = source
-            .as_file()
-            .and_then(|(file, offset, _)| Some(file.metadata().ok()?.len().saturating_sub(offset)));
+impl Bar {
+    /// Of a stream, or several, whose `length` in bytes is known or not. Sealed and plain lengths are taken for the same here:
+    /// they differ by a quarter of a thousandth.
+    pub fn new(length: Option<u64>) -> Self {
         let (bar, template) = match length {
             Some(length) => (ProgressBar::new(length), LENGTH_KNOWN),
             None => (ProgressBar::no_length(), LENGTH_UNKNOWN),
@@ -36,11 +31,29 @@ impl Progress {
         let bar = bar.with_style(style).with_finish(ProgressFinish::Abandon);
         // Time goes on while KMS or a pipe is waited for.
         bar.enable_steady_tick(Duration::from_millis(500));
-        Self { sink, bar }
+        Self(bar)
+    }
+
+    /// Counts what is written to `sink`.
+    pub fn watch(&self, sink: Box<dyn Sink>) -> Box<dyn Sink> {
+        Box::new(Watched { sink, bar: self.0.clone() })
+    }
+
+    /// All is written.
+    pub fn finish(&self) {
+        if self.0.length().is_some() {
+            self.0.set_length(self.0.position());
+        }
+        self.0.abandon();
     }
 }
 
-impl Sink for Progress {
+struct Watched {
+    sink: Box<dyn Sink>,
+    bar: ProgressBar,
+}
+
+impl Sink for Watched {
     fn write(&mut self, parts: &mut [IoSlice]) -> Result<(), Error> {
         let len: usize = parts.iter().map(|part| part.len()).sum();
         self.sink.write(parts)?;
@@ -57,11 +70,6 @@ impl Sink for Progress {
     }
 
     fn commit(self: Box<Self>) -> Result<(), Error> {
-        self.sink.commit()?;
-        if self.bar.length().is_some() {
-            self.bar.set_length(self.bar.position());
-        }
-        self.bar.abandon();
-        Ok(())
+        self.sink.commit()
     }
 }
