@@ -6,6 +6,7 @@ pub mod aws_kms;
 pub mod key_file;
 pub mod kms_key;
 pub mod p256;
+pub mod plugin_key;
 pub mod x25519;
 
 use crate::error::Error;
