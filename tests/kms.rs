@@ -423,6 +423,19 @@ fn sealing_goes_on_with_as_many_keys_as_are_asked_for_and_names_the_rest() {
 }
 
 #[test]
+fn kms_is_not_asked_for_keys_that_make_no_sense_together() {
+    let seventeen = [&["seal"][..], &["-k", "alias/backup"].repeat(17)].concat();
+    let run =
+        |args: &[&str]| envpipe(args).envs(&emulator().environment("count-no-sense")).input("plain").run();
+    let finished = run(&seventeen);
+    finished.fails(2, "17 KMS keys are named, and a stream has at most 16", "name fewer").writes_nothing();
+    let finished = run(&["seal", "-k", "alias/backup", "--min-keys", "2"]);
+    let message = "--min-keys asks for 2 KMS keys, and 1 are named";
+    finished.fails(2, message, "name more with -k").writes_nothing();
+    assert!(emulator().calls("count-no-sense").is_empty());
+}
+
+#[test]
 fn kms_is_not_asked_when_an_input_cannot_be_read() {
     let args = ["seal", "-k", "alias/backup", "/nonexistent/file"];
     let finished = with_kms_at("count-no-input", args).run();

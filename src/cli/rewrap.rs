@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use super::option::{
     ACCEPTED_KEY, ARMOR, CONTEXT, FILE, IDENTITY, OUTPUT, Opt, PROGRESS, SEALED_OUTPUT, VERBOSE,
 };
-use super::seal::{Recipients, context, not_too_many};
+use super::seal::{Recipients, context};
 use super::words::Words;
-use super::{Command, Keys, Operands, Subcommand, accepted, named_kms_keys};
+use super::{Command, Keys, Operands, Subcommand, accepted, keys_to_seal};
 use crate::error::Error;
 
 /// `envpipe rewrap`
@@ -88,13 +88,12 @@ fn build(words: &Words) -> Result<Command, Error> {
             "the encryption context belongs to --to-key",
         ));
     }
-    let keys = named_kms_keys(&names)?;
-    not_too_many(&keys)?;
+    let keys = keys_to_seal(&names)?;
     Ok(Command::Rewrap(Rewrap {
         keys: Keys { accepted: accepted(words)?, identities: words.paths(&IDENTITY), context: Vec::new() },
         to: Recipients {
-            min_keys: keys.len(),
             keys,
+            min_keys: None,
             context: context(words)?,
             recipients,
             recipients_files,

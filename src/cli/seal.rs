@@ -37,9 +37,9 @@ pub struct Seal {
 pub struct Recipients {
     /// KMS keys to seal under.
     pub keys: Vec<KmsKey>,
-    /// How many of them will do.
-    pub min_keys: usize,
-    /// The encryption context of the KMS keys.
+    /// How many KMS keys will do; None is all of them.
+    pub min_keys: Option<usize>,
+    /// The encryption context of these keys, and of those that identities name.
     pub context: Context,
     /// Age recipients, not parsed yet.
     pub recipients: Vec<String>,
@@ -123,25 +123,13 @@ fn build(words: &Words) -> Result<Command, Error> {
 /// Whom the options say that a stream is to be sealed to.
 pub(super) fn recipients(words: &Words) -> Result<Recipients, Error> {
     let keys = kms_keys(words)?;
-    not_too_many(&keys)?;
     let has_recipient = [&RECIPIENT, &RECIPIENTS_FILE, &IDENTITY].into_iter().any(|option| words.has(option));
     if keys.is_empty() && !has_recipient {
-        return Err(Error::usage(
-            "no key is named to seal under",
-            "name a KMS key (-k alias/NAME, or ENVPIPE_KEY), an age recipient (-r age1…) or an identity file (-i FILE)",
-        ));
-    }
-    if keys.is_empty() && words.has(&CONTEXT) {
-        return Err(Error::usage("-c is given without a KMS key", "the encryption context belongs to -k"));
-    }
-    let min_keys = words.number(&MIN_KEYS, MAX_STANZAS)?.unwrap_or(keys.len());
-    if min_keys > keys.len() {
-        let message = format!("--min-keys asks for {min_keys} KMS keys, and {} are named", keys.len());
-        return Err(Error::usage(message, "name more with -k, or ask for fewer"));
+        return Err(nobody());
     }
     Ok(Recipients {
         keys,
-        min_keys,
+        min_keys: words.number(&MIN_KEYS, MAX_STANZAS)?,
         context: context(words)?,
         recipients: words.texts(&RECIPIENT)?,
         recipients_files: words.paths(&RECIPIENTS_FILE),
@@ -149,16 +137,12 @@ pub(super) fn recipients(words: &Words) -> Result<Recipients, Error> {
     })
 }
 
-/// Refuses more KMS keys than a stream has room for.
-pub(super) fn not_too_many(keys: &[KmsKey]) -> Result<(), Error> {
-    match keys.len() > MAX_STANZAS {
-        true => {
-            let message =
-                format!("{} KMS keys are named, and a stream has at most {MAX_STANZAS}", keys.len());
-            Err(Error::usage(message, "name fewer"))
-        }
-        false => Ok(()),
-    }
+/// The error of naming nobody to seal to.
+pub fn nobody() -> Error {
+    Error::usage(
+        "no key is named to seal under",
+        "name a KMS key (-k alias/NAME, or ENVPIPE_KEY), an age recipient (-r age1…) or an identity file (-i FILE)",
+    )
 }
 
 /// The encryption context that the options give.

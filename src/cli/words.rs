@@ -9,7 +9,7 @@ use lexopt::prelude::*;
 
 use super::each::EACH;
 use super::option::{FILE, KEY, OUTPUT, Opt};
-use super::{Operands, Subcommand};
+use super::{Environment, Operands, Subcommand};
 use crate::error::Error;
 
 /// What the words after a subcommand say, before they are understood.
@@ -19,8 +19,7 @@ pub struct Words {
     operands: Vec<OsString>,
     /// The words behind `--`.
     command: Option<(OsString, Vec<OsString>)>,
-    /// `ENVPIPE_KEY`.
-    environment: Option<OsString>,
+    environment: Environment,
 }
 
 impl Words {
@@ -28,7 +27,7 @@ impl Words {
     pub(super) fn parse(
         parser: &mut lexopt::Parser,
         subcommand: &Subcommand,
-        environment: Option<OsString>,
+        environment: Environment,
     ) -> Result<Option<Self>, Error> {
         let mut words = Self { options: Vec::new(), operands: Vec::new(), command: None, environment };
         loop {
@@ -134,11 +133,7 @@ impl Words {
         if !named.is_empty() {
             return Ok(named);
         }
-        let environment = self.environment.clone().unwrap_or_default();
-        let text = environment.to_str().ok_or_else(|| {
-            Error::usage("ENVPIPE_KEY is not text", "it holds KMS keys, separated by spaces")
-        })?;
-        Ok(text.split_whitespace().map(str::to_owned).collect())
+        self.environment.names()
     }
 
     /// The first operand.

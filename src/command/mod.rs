@@ -2,6 +2,7 @@
 
 pub mod check;
 pub mod each;
+pub mod identity;
 pub mod inspect;
 pub mod keygen;
 pub mod open;
@@ -16,8 +17,7 @@ use std::path::PathBuf;
 
 use crate::cli::Command;
 use crate::error::Error;
-use crate::keys::key_file;
-use crate::keys::x25519::Identity;
+use crate::keys::key_file::{self, AnyIdentity};
 use crate::pipe::small_file;
 
 /// What went wrong without ending a subcommand.
@@ -42,12 +42,13 @@ pub fn run(command: Command, tell: Tell) -> Result<(), Error> {
         Command::Check(args) => check::run(args),
         Command::Keygen(args) => keygen::run(args),
         Command::Recipient(args) => recipient::run(args),
+        Command::Identity(args) => identity::run(args),
         Command::Print(text) => print(&text),
     }
 }
 
 /// The identities in all of these files.
-fn identities(paths: &[PathBuf]) -> Result<Vec<Identity>, Error> {
+fn identities(paths: &[PathBuf]) -> Result<Vec<AnyIdentity>, Error> {
     let mut identities = Vec::new();
     for path in paths {
         identities.extend(key_file::parse_identities(&small_file::read(path)?, &path.to_string_lossy())?);

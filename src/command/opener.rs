@@ -11,6 +11,9 @@ use crate::format::header::Header;
 use crate::format::kms_stanza::KmsStanza;
 use crate::format::p256tag::P256TagStanza;
 use crate::keys::aws_kms::{Accepted, Unwrapper};
+use crate::keys::key_file::AnyIdentity;
+use crate::keys::kms_key::KmsKey;
+use crate::keys::plugin_key::Identity;
 use crate::keys::x25519;
 
 /// All that may open the streams of a run.
@@ -23,8 +26,19 @@ pub struct Opener {
 
 impl Opener {
     /// Reads the files that are named.
-    pub fn read(may: cli::Keys) -> Result<Self, Error> {
-        Ok(Self { identities: super::identities(&may.identities)?, may, kms: Mutex::default() })
+    pub fn read(mut may: cli::Keys) -> Result<Self, Error> {
+        let mut identities = Vec::new();
+        for identity in super::identities(&may.identities)? {
+            match (identity, &mut may.accepted) {
+                (AnyIdentity::X25519(identity), _) => identities.push(identity),
+                (AnyIdentity::Kms(Identity::Keys(arns)), Accepted::Keys(accepted)) => {
+                    accepted.extend(arns.into_iter().map(KmsKey::Arn));
+                }
+                // The keys of the environment are accepted where no others are named.
+                (AnyIdentity::Kms(_), _) => {}
+            }
+        }
+        Ok(Self { identities, may, kms: Mutex::default() })
     }
 
     /// The file key of this header.

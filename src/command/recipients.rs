@@ -8,46 +8,86 @@ use crate::error::Error;
 use crate::format::context::Context;
 use crate::format::file_key::FileKey;
 use crate::format::header::{Header, MAX_HEADER_LEN};
+use crate::format::kms_stanza::MAX_STANZAS;
 use crate::format::stanza::Stanza;
 use crate::keys::aws_kms::{self, DataKeyRequest};
+use crate::keys::key_file::{AnyIdentity, AnyRecipient};
+use crate::keys::kms_key::KmsKey;
+use crate::keys::plugin_key::Identity;
 use crate::keys::{Recipient, key_file};
 use crate::pipe::small_file;
 
 /// Recipients that are named and looked at, but for whom KMS was not asked yet.
 pub struct Named {
     age: Vec<Box<dyn Recipient>>,
-    kms: Vec<DataKeyRequest>,
+    /// Of the keys that the command line or an identity names.
+    keys: Vec<DataKeyRequest>,
+    /// Of recipients that are KMS keys; each has an encryption context of its own.
+    recipients: Vec<DataKeyRequest>,
     min_keys: usize,
 }
 
 impl Named {
-    /// Reads the files that are named.
+    /// Reads the files that are named; there is at least one recipient.
     pub fn read(named: &cli::Recipients) -> Result<Self, Error> {
-        let mut age: Vec<Box<dyn Recipient>> = Vec::new();
+        let mut read = Self { age: Vec::new(), keys: Vec::new(), recipients: Vec::new(), min_keys: 0 };
+        let mut recipients = Vec::new();
         for text in &named.recipients {
-            age.push(key_file::parse_recipient(text)?);
+            recipients.push(key_file::parse_recipient(text)?);
         }
         for path in &named.recipients_files {
-            age.extend(key_file::parse_recipients(&small_file::read(path)?, &path.to_string_lossy())?);
+            recipients.extend(key_file::parse_recipients(&small_file::read(path)?, &path.to_string_lossy())?);
         }
+        for recipient in recipients {
+            match recipient {
+                AnyRecipient::Age(recipient) => read.age.push(recipient),
+                AnyRecipient::Kms(recipient) => read.recipients.push(recipient.into()),
+            }
+        }
+        let mut keys = named.keys.clone();
         for identity in super::identities(&named.identities)? {
-            age.push(Box::new(identity.recipient()));
+            match identity {
+                AnyIdentity::X25519(identity) => read.age.push(Box::new(identity.recipient())),
+                AnyIdentity::Kms(Identity::Keys(arns)) => keys.extend(arns.into_iter().map(KmsKey::Arn)),
+                // Its keys are those that stand in for `-k`.
+                AnyIdentity::Kms(Identity::Environment) => {}
+            }
         }
-        let request = |key| DataKeyRequest { key, context: named.context.clone() };
-        let kms = named.keys.iter().cloned().map(request).collect();
-        Ok(Self { age, kms, min_keys: named.min_keys })
+        if !keys.is_empty() || named.context == Context::default() {
+            let request = |key| DataKeyRequest { key, context: named.context.clone() };
+            read.keys = keys.into_iter().map(request).collect();
+        } else {
+            return Err(Error::usage(
+                "-c is given without a KMS key",
+                "the encryption context belongs to -k; a recipient (age1envpipe1…) has one of its own",
+            ));
+        }
+        let count = read.requests().count();
+        if count + read.age.len() == 0 {
+            return Err(cli::nobody());
+        }
+        if count > MAX_STANZAS {
+            let message = format!("{count} KMS keys are named, and a stream has at most {MAX_STANZAS}");
+            return Err(Error::usage(message, "name fewer"));
+        }
+        read.min_keys = named.min_keys.unwrap_or(count);
+        if read.min_keys > count {
+            let message = format!("--min-keys asks for {} KMS keys, and {count} are named", read.min_keys);
+            return Err(Error::usage(message, "name more with -k, or ask for fewer"));
+        }
+        Ok(read)
     }
 
-    /// Binds another encryption context under the KMS keys than the command line gives.
+    /// Binds another encryption context under the keys than the command line gives; those of recipients stay.
     pub fn bind(&mut self, context: &Context) {
-        for request in &mut self.kms {
+        for request in &mut self.keys {
             request.context = context.clone();
         }
     }
 
     /// The data keys that KMS will be asked for.
-    pub fn requests(&self) -> &[DataKeyRequest] {
-        &self.kms
+    pub fn requests(&self) -> impl Iterator<Item = &DataKeyRequest> {
+        self.keys.iter().chain(&self.recipients)
     }
 
     /// Those that need no KMS.
@@ -57,8 +97,9 @@ impl Named {
 
     /// All of them: KMS is asked for its data keys, all at once. Keys that can be done without are told.
     pub fn ask_kms(self, tell: Tell) -> Result<Vec<Box<dyn Recipient>>, Error> {
+        let requests: Vec<_> = self.requests().cloned().collect();
         let left_out = &mut |error: &Error| tell(Notice::LeftOut(error));
-        let kms = aws_kms::generate_data_keys(&self.kms, self.min_keys, left_out)?;
+        let kms = aws_kms::generate_data_keys(&requests, self.min_keys, left_out)?;
         let kms = kms.into_iter().map(|recipient| Box::new(recipient) as Box<dyn Recipient>);
         Ok(kms.chain(self.age).collect())
     }

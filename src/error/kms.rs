@@ -111,6 +111,13 @@ impl KmsFailure {
             KmsFault::Unreachable(_) | KmsFault::TimedOut => {
                 return Some("check the network, proxy, VPC endpoint and AWS_ENDPOINT_URL_KMS".into());
             }
+            KmsFault::OtherKind(_) if *operation == "DescribeKey" => {
+                return Some(
+                    "this takes a symmetric key (SYMMETRIC_DEFAULT for ENCRYPT_DECRYPT), or a key of spec ECC_NIST_P256 for \
+                     KEY_AGREEMENT"
+                        .into(),
+                );
+            }
             KmsFault::OtherKind(_) => return Some(WANTS_P256.into()),
             KmsFault::RefusedBefore => return None,
             KmsFault::Answer(_) => {
@@ -123,6 +130,9 @@ impl KmsFailure {
                 "allow kms:{operation} on this key, in the policy of the caller and in that of the key; to open takes \
                  kms:GetPublicKey and kms:DeriveSharedSecret"
             ),
+            "AccessDeniedException" if *operation == "DescribeKey" => {
+                "allow kms:DescribeKey on this key, in the policy of the caller and in that of the key".into()
+            }
             "AccessDeniedException" => format!(
                 "allow kms:{operation} on this key, in the policy of the caller and in that of the key; its conditions may \
                  ask for an encryption context (-c)"
@@ -185,7 +195,6 @@ fn is_about_the_clock(code: &str, message: Option<&str>) -> bool {
     }
 }
 
-const WANTS_P256: &str = "this takes a key of spec ECC_NIST_P256 for KEY_AGREEMENT; a symmetric key has no recipient: \
-                          seal and open with -k";
+const WANTS_P256: &str = "this takes a key of spec ECC_NIST_P256 for KEY_AGREEMENT";
 
 const KMS_AT_FAULT: &str = "the fault is with KMS; try again, and if it lasts, look at health.aws.amazon.com";

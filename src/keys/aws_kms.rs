@@ -1,11 +1,12 @@
 //! AWS KMS: whom it is asked for a key. With the files below it, the only room that is async, and the only one that knows the
 //! AWS SDK.
 //!
-//! What is asked to open, and in which order, is `unwrapper`. The calls themselves are `data_key` for symmetric keys and
-//! `shared_secret` for P-256 keys; configuration, credentials and time limits are `session`, errors `fault`. Which key may
+//! What is asked to open, and in which order, is `unwrapper`. The calls themselves are `data_key` for symmetric keys,
+//! `shared_secret` for P-256 keys, and `description` for both; configuration, credentials and time limits are `session`, errors `fault`. Which key may
 //! open which stanza is `kms_key`.
 
 mod data_key;
+mod description;
 mod fault;
 mod session;
 mod shared_secret;
@@ -14,13 +15,14 @@ mod unwrapper;
 use tokio::task::JoinSet;
 
 pub use data_key::KmsRecipient;
+pub use description::Description;
 use fault::failure;
 use session::Session;
 use shared_secret::PublicKey;
 pub use unwrapper::Unwrapper;
 
 use super::kms_key::KmsKey;
-use super::p256;
+use super::{p256, plugin_key};
 use crate::error::{Error, KmsFault};
 use crate::format::context::Context;
 use crate::format::key_arn::KeyArn;
@@ -41,6 +43,12 @@ pub struct DataKeyRequest {
     pub key: KmsKey,
     /// The encryption context.
     pub context: Context,
+}
+
+impl From<plugin_key::Recipient> for DataKeyRequest {
+    fn from(plugin_key::Recipient { key, context }: plugin_key::Recipient) -> Self {
+        Self { key: KmsKey::Arn(key), context }
+    }
 }
 
 /// Has KMS make the data keys of `requests`, all at once; they come in the same order. If fewer than `at_least` can be had,
@@ -82,22 +90,37 @@ pub fn generate_data_keys(
     })
 }
 
+/// Says what each of `keys` is, in their order; an error where one cannot be had.
+pub fn describe(keys: &[KmsKey]) -> Result<Vec<Description>, Error> {
+    in_turn(keys, description::DESCRIBE, async |session, key| description::describe(session, key).await)
+}
+
 /// Gives the public halves of P-256 keys, as recipients, in the order of `keys`; an error where one cannot be had.
 pub fn recipients(keys: &[KmsKey]) -> Result<Vec<(KeyArn, p256::Recipient)>, Error> {
+    in_turn(keys, shared_secret::PUBLIC_KEY, async |session, key| {
+        let PublicKey { arn, point } = shared_secret::public_key(session, key).await?;
+        Ok((arn, point.into()))
+    })
+}
+
+/// What `ask`, which makes one call to `operation`, gives for each of `keys`, one after the other; an error ends it.
+fn in_turn<T>(
+    keys: &[KmsKey],
+    operation: &'static str,
+    ask: impl AsyncFn(&Session, &KmsKey) -> Result<T, Error>,
+) -> Result<Vec<T>, Error> {
     let Some(first) = keys.first() else { return Ok(Vec::new()) };
     run(async {
         let session = Session::load(keys).await;
         if let Some(key) = keys.iter().find(|key| session.region(key).is_none()) {
-            return Err(failure(shared_secret::PUBLIC_KEY, key, None, KmsFault::NoRegion));
+            return Err(failure(operation, key, None, KmsFault::NoRegion));
         }
-        let session = log_in(session, shared_secret::PUBLIC_KEY, first).await?;
-        let mut recipients = Vec::new();
+        let session = log_in(session, operation, first).await?;
+        let mut answers = Vec::new();
         for (asked, key) in keys.iter().enumerate() {
-            let shared = session.share(1, keys.len() - asked);
-            let PublicKey { arn, point } = shared_secret::public_key(&shared, key).await?;
-            recipients.push((arn, point.into()));
+            answers.push(ask(&session.share(1, keys.len() - asked), key).await?);
         }
-        Ok(recipients)
+        Ok(answers)
     })
 }
 

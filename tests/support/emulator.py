@@ -48,6 +48,7 @@ from moto.kms.models import kms_backends
 from moto.server import ThreadedMotoServer
 
 ACCOUNT = "123456789012"
+OTHER_ARN = f"arn:aws:kms:eu-west-1:{ACCOUNT}:key/00000000-0000-0000-0000-000000000000"
 REFUSALS = {
     "Disabled": ("DisabledException", "{} is disabled."),
     "PendingDeletion": ("KMSInvalidStateException", "{} is pending deletion."),
@@ -129,6 +130,11 @@ class Proxy(http.server.BaseHTTPRequestHandler):
             self.answer(status, key)
             return
         key = key["KeyMetadata"]
+        if operation == "DescribeKey":
+            if "other-key" in asked:
+                key["Arn"] = OTHER_ARN
+            self.answer(200, {"KeyMetadata": key})
+            return
         # Of a disabled key, KMS still gives the public half.
         if key["KeyState"] in REFUSALS and not (operation == "GetPublicKey" and key["KeyState"] == "Disabled"):
             code, message = REFUSALS[key["KeyState"]]
@@ -165,7 +171,7 @@ class Proxy(http.server.BaseHTTPRequestHandler):
             self.refuse("IncorrectKeyException", "The key ID in the request does not identify a CMK that can perform this operation.")
             return
         if "other-key" in asked:
-            answer["KeyId"] = f"arn:aws:kms:eu-west-1:{ACCOUNT}:key/00000000-0000-0000-0000-000000000000"
+            answer["KeyId"] = OTHER_ARN
         if "short-key" in asked:
             answer["SharedSecret" if operation == "DeriveSharedSecret" else "Plaintext"] = base64.b64encode(bytes(16)).decode()
         if "hashed-secret" in asked:
