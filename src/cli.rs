@@ -14,6 +14,7 @@ mod inspect;
 mod keygen;
 mod open;
 mod option;
+mod plugin;
 mod recipient;
 mod rewrap;
 mod seal;
@@ -33,6 +34,7 @@ pub use identity::Identity;
 pub use inspect::Inspect;
 pub use keygen::Keygen;
 pub use open::{Keys, Open, Sealed};
+pub use plugin::{Plugin, StateMachine};
 pub use recipient::Recipient;
 pub use rewrap::Rewrap;
 pub use seal::{Plaintext, Recipients, Seal, nobody};
@@ -63,6 +65,8 @@ pub enum Command {
     Recipient(Recipient),
     /// `identity`
     Identity(Identity),
+    /// `age-plugin-envpipe`
+    Plugin(Plugin),
     /// Help or version: a text for standard output.
     Print(String),
 }
@@ -164,7 +168,12 @@ pub fn parse(
     args: impl IntoIterator<Item = OsString>,
     environment: Option<OsString>,
 ) -> Result<Command, Error> {
+    let args: Vec<_> = args.into_iter().collect();
+    let is_plugin = plugin::is_started(&args);
     let mut parser = lexopt::Parser::from_iter(args);
+    if is_plugin {
+        return plugin::parse(parser, Environment(environment));
+    }
     let name = match next(&mut parser)? {
         Some(Short('h')) => return Ok(Command::Print(help::short())),
         Some(Long("help")) => return Ok(Command::Print(help::long())),

@@ -19,6 +19,7 @@ mod manual;
 mod outside;
 mod p256;
 mod pipeline;
+mod plugin;
 mod producer;
 mod properties;
 mod rewrap;

@@ -7,6 +7,7 @@ pub mod inspect;
 pub mod keygen;
 pub mod open;
 pub mod opener;
+pub mod plugin;
 pub mod recipient;
 pub mod recipients;
 pub mod rewrap;
@@ -43,6 +44,7 @@ pub fn run(command: Command, tell: Tell) -> Result<(), Error> {
         Command::Keygen(args) => keygen::run(args),
         Command::Recipient(args) => recipient::run(args),
         Command::Identity(args) => identity::run(args),
+        Command::Plugin(args) => plugin::run(args),
         Command::Print(text) => print(&text),
     }
 }

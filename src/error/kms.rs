@@ -36,7 +36,10 @@ pub enum KmsFault {
     /// The answer is not what was asked for.
     Answer(&'static str),
     /// KMS was not asked, for it has refused the same before.
-    RefusedBefore,
+    RefusedBefore {
+        /// Whether for being a key of another kind.
+        of_other_kind: bool,
+    },
     /// The key is of this spec and for this use, and another was needed.
     OtherKind(String),
 }
@@ -45,7 +48,7 @@ impl KmsFailure {
     /// Whether the key is not of the kind that the operation is for.
     pub fn is_of_other_kind(&self) -> bool {
         match &self.fault {
-            KmsFault::OtherKind(_) => true,
+            KmsFault::OtherKind(_) | KmsFault::RefusedBefore { of_other_kind: true } => true,
             KmsFault::Refused { code, .. } => {
                 code == "InvalidKeyUsageException" || code == "UnsupportedOperationException"
             }
@@ -82,7 +85,7 @@ impl KmsFailure {
             KmsFault::Unreachable(cause) => format!("KMS cannot be reached: {cause}"),
             KmsFault::TimedOut => "KMS did not answer in time".into(),
             KmsFault::Answer(what) => format!("KMS gave a wrong answer: {what}"),
-            KmsFault::RefusedBefore => "KMS has refused the same already".into(),
+            KmsFault::RefusedBefore { .. } => "KMS has refused the same already".into(),
             KmsFault::OtherKind(kind) => format!("the key is of spec {kind}"),
         };
         format!("kms:{operation} with {key}{place} failed: {cause}")
@@ -119,7 +122,7 @@ impl KmsFailure {
                 );
             }
             KmsFault::OtherKind(_) => return Some(WANTS_P256.into()),
-            KmsFault::RefusedBefore => return None,
+            KmsFault::RefusedBefore { .. } => return None,
             KmsFault::Answer(_) => {
                 return Some("check AWS_ENDPOINT_URL_KMS: is it really KMS that answers?".into());
             }

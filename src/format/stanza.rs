@@ -2,6 +2,8 @@
 //!
 //! It knows no kind of stanza; those are in `kms_stanza` and in `keys`.
 
+use zeroize::Zeroizing;
+
 use super::base64;
 
 /// Characters in every line of a body but the last, which is shorter.
@@ -30,15 +32,31 @@ impl Stanza {
             text.push_str(arg);
         }
         text.push('\n');
-        let mut body = base64::encode(&self.body);
-        while body.len() >= COLUMNS {
-            let rest = body.split_off(COLUMNS);
-            text.push_str(&body);
+        // A plugin sends file keys in it.
+        let body = Zeroizing::new(base64::encode(&self.body));
+        let mut rest = body.as_str();
+        while rest.len() >= COLUMNS {
+            let (line, behind) = rest.split_at(COLUMNS);
+            text.push_str(line);
             text.push('\n');
-            body = rest;
+            rest = behind;
         }
-        text.push_str(&body);
+        text.push_str(rest);
         text.push('\n');
+    }
+
+    /// At least as many bytes as [`Stanza::encode`] appends.
+    pub fn encoded_len(&self) -> usize {
+        let args: usize = self.args.iter().map(|arg| 1 + arg.len()).sum();
+        let body = self.body.len().div_ceil(3) * 4;
+        "->".len() + args + 1 + body + body / COLUMNS + 1
+    }
+
+    /// Whether these lines, the first of them that of the arguments, are all of a stanza.
+    pub fn has_ended(lines: &[u8]) -> bool {
+        let Some(text) = lines.strip_suffix(b"\n") else { return false };
+        let before = text.iter().rposition(|b| *b == b'\n');
+        before.is_some_and(|line_feed| text.len() - line_feed - 1 < COLUMNS)
     }
 
     /// Parses the stanza that begins with `first_line` and goes on in `lines`, leaving what comes behind it there. An
@@ -56,7 +74,8 @@ impl Stanza {
             if line.len() > COLUMNS {
                 return Err("a line of a stanza's body is longer than 64 characters");
             }
-            body.extend(base64::decode(line).ok_or("a stanza's body is not canonical base64")?);
+            let bytes = base64::decode(line).map(Zeroizing::new);
+            body.extend_from_slice(&bytes.ok_or("a stanza's body is not canonical base64")?);
             if line.len() < COLUMNS {
                 return Ok(Self { args, body });
             }
@@ -80,6 +99,11 @@ mod tests {
             let mut text = String::new();
             stanza.encode(&mut text);
             assert_eq!(text.lines().count(), 1 + lines, "{len} bytes");
+            assert!((text.len()..text.len() + 4).contains(&stanza.encoded_len()), "{len} bytes");
+            for (i, line) in text.split_inclusive('\n').enumerate() {
+                let until = line.as_ptr() as usize - text.as_ptr() as usize + line.len();
+                assert_eq!(Stanza::has_ended(&text.as_bytes()[..until]), i == lines, "{len} bytes, line {i}");
+            }
             let mut rest = text.lines().map(str::as_bytes);
             let first = rest.next().unwrap();
             assert_eq!(Stanza::parse(first, &mut rest).unwrap(), stanza);

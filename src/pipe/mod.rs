@@ -2,6 +2,7 @@
 //!
 //! It owns reading, writing, and what becomes of an output file when something fails; not what the bytes mean.
 
+pub mod age_client;
 pub mod copy;
 pub mod header;
 pub mod input;

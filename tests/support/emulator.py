@@ -15,6 +15,7 @@ The proxy answers at any path. The segments of the path ask for more:
     status-NUMBER  answer with this status and nothing that says why
     reset          break the connection in the middle of the answer
     dead-REGION    never answer for a key in this region
+    refused-REGION answer with AccessDeniedException for a key in this region
     clock-NUMBER   be this many seconds ahead, and refuse what is signed more than 5 minutes before or after
     expired        answer that the signature has expired, with a Date that says it has not
     needs-NAME=VALUE
@@ -87,6 +88,9 @@ class Proxy(http.server.BaseHTTPRequestHandler):
                 calls.setdefault(segment, []).append(operation)
             elif segment == "hang" or segment == "dead-" + self.region():
                 threading.Event().wait(60)
+                return
+            elif segment == "refused-" + self.region():
+                self.refuse("AccessDeniedException", "because the test asked for it in this region")
                 return
             elif segment == "once":
                 if len(calls[asked[0]]) == 1:
@@ -279,7 +283,7 @@ def make_keys():
         ("multi", "eu-west-1", True),
     ]:
         kms = client(region)
-        keys[name] = kms.create_key(MultiRegion=multi_region)["KeyMetadata"]["Arn"]
+        keys[name] = kms.create_key(MultiRegion=multi_region, KeyUsage="ENCRYPT_DECRYPT")["KeyMetadata"]["Arn"]
         kms.create_alias(AliasName=f"alias/{name}", TargetKeyId=keys[name])
     for name, region, spec, usage in [
         ("p256", "eu-west-1", "ECC_NIST_P256", "KEY_AGREEMENT"),

@@ -23,10 +23,13 @@ const MOST_REMEMBERED: usize = 4096;
 #[derive(Default)]
 pub struct Unwrapper {
     session: Option<Session>,
-    /// None where KMS has refused for good.
-    data_keys: HashMap<Wrapped, Option<DataKey>>,
-    /// Likewise.
-    public_keys: HashMap<KmsKey, Option<PublicKey>>,
+    data_keys: HashMap<Wrapped, Result<DataKey, Refused>>,
+    public_keys: HashMap<KmsKey, Result<PublicKey, Refused>>,
+}
+
+/// What is remembered of a call that KMS has refused for good.
+struct Refused {
+    of_other_kind: bool,
 }
 
 /// A data key as KMS wrapped it, the key that KMS is told it is under, and all that the stanza says of it.
@@ -154,7 +157,7 @@ impl Unwrapper {
     fn needs_no_call(&self, attempt: &Attempt) -> bool {
         match attempt {
             Attempt::DataKey(key, stanza) => self.data_keys.contains_key(&Wrapped::in_stanza(key, stanza)),
-            Attempt::SharedSecret(key) => matches!(self.public_keys.get(key), Some(None)),
+            Attempt::SharedSecret(key) => matches!(self.public_keys.get(key), Some(Err(_))),
         }
     }
 
@@ -172,7 +175,7 @@ impl Unwrapper {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(unknown) => remember(unknown, data_key::decrypt(session, key, stanza).await)?,
         };
-        let Some(data_key) = data_key else { return Err(refused_before(data_key::DECRYPT, session, key)) };
+        let data_key = data_key.as_ref().map_err(|refused| refused.again(data_key::DECRYPT, session, key))?;
         let not_authentic =
             || vec![Error::FileKeyNotAuthentic { key: stanza.key.to_string(), given: "data key" }];
         stanza.unwrap(data_key).ok_or_else(not_authentic)
@@ -192,9 +195,8 @@ impl Unwrapper {
                 remember(unknown, shared_secret::public_key(&session.share(1, 2), key).await)?
             }
         };
-        let Some(public) = public else {
-            return Err(refused_before(shared_secret::PUBLIC_KEY, session, key));
-        };
+        let public =
+            public.as_ref().map_err(|refused| refused.again(shared_secret::PUBLIC_KEY, session, key))?;
         shared_secret::unwrap(session, key, public, tagged).await
     }
 }
@@ -215,23 +217,26 @@ impl Wrapped {
 
 /// Remembers an answer; of an error, only that KMS has refused for good.
 fn remember<'a, K, V>(
-    place: VacantEntry<'a, K, Option<V>>,
+    place: VacantEntry<'a, K, Result<V, Refused>>,
     answer: Result<V, Error>,
-) -> Result<&'a mut Option<V>, Vec<Error>> {
+) -> Result<&'a mut Result<V, Refused>, Vec<Error>> {
     match answer {
-        Ok(value) => Ok(place.insert(Some(value))),
+        Ok(value) => Ok(place.insert(Ok(value))),
         Err(cause) => {
             if matches!(&cause, Error::Kms(failure) if failure.is_final()) {
-                place.insert(None);
+                place.insert(Err(Refused { of_other_kind: is_of_other_kind(&cause) }));
             }
             Err(vec![cause])
         }
     }
 }
 
-/// The error of a call that is not made, for KMS has refused it before.
-fn refused_before(operation: &'static str, session: &Session, key: &KmsKey) -> Vec<Error> {
-    vec![failure(operation, key, session.region(key), KmsFault::RefusedBefore)]
+impl Refused {
+    /// The error of the same call, which is not made again.
+    fn again(&self, operation: &'static str, session: &Session, key: &KmsKey) -> Vec<Error> {
+        let fault = KmsFault::RefusedBefore { of_other_kind: self.of_other_kind };
+        vec![failure(operation, key, session.region(key), fault)]
+    }
 }
 
 fn is_of_other_kind(cause: &Error) -> bool {
