@@ -31,8 +31,8 @@ demo: $(ENVPIPE)
 	$(ENVPIPE) open -i target/demo/key < target/demo/src.tar.age | tar t
 	tar c src | $(ENVPIPE) seal -i target/demo/key | $(ENVPIPE) open -i target/demo/key | tar d && echo identical
 
-# Sets up what the tests need (a Python environment under target/) and runs them all.
-test:
+# Sets up what the tests need (stock rage, and a Python environment, under target/) and runs them all.
+test: $(TOOLS)/rage
 	cargo test --locked
 
 # What needs a KMS that derives secrets, which is LocalStack's, and stock rage: sets these up too, and runs those tests alone.
@@ -75,7 +75,8 @@ lint: $(TOOLS)/cargo-deny
 install: $(ENVPIPE) completion
 	install -d $(BINDIR) $(MANDIR)/man1 $(MANDIR)/man5 $(BASHDIR) $(ZSHDIR) $(FISHDIR)
 	install -m 755 $(ENVPIPE) $(BINDIR)
-	install -m 644 man/envpipe.1 $(MANDIR)/man1
+	ln -sf envpipe $(BINDIR)/age-plugin-envpipe
+	install -m 644 man/envpipe.1 man/age-plugin-envpipe.1 $(MANDIR)/man1
 	install -m 644 man/envpipe.5 $(MANDIR)/man5
 	install -m 644 target/completion/envpipe $(BASHDIR)
 	install -m 644 target/completion/_envpipe $(ZSHDIR)
@@ -83,6 +84,7 @@ install: $(ENVPIPE) completion
 
 # A Debian package, in target/debian.
 deb: $(ENVPIPE) completion $(TOOLS)/cargo-deb
+	ln -sf envpipe target/release/age-plugin-envpipe
 	PATH=$(TOOLS):$$PATH cargo deb --no-build --locked
 
 # What `make install`, the Debian package and the crate hold, and that it works there; needs dpkg and fakeroot.

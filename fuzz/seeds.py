@@ -26,6 +26,9 @@ age1zvkyg2lqzraa2lnjvqej32nkuu0ues2s82hzrye869xeexvn73equnujwj
 age1tag1qwe0kafsjrar4txm6heqnhpfuggzr0gvznz7fvygxrlq90u5mq2pysxtw6h
 """
 LONGEST = 256 * 1024  # more is slow, and shows nothing new
+# The known answers of envpipe(5).
+PLUGIN_RECIPIENT = b"age1envpipe1q9shym36v9mhxwntd4en5et494mk2um595cn5vf3xycnyv3jxgenxven8f4k27f0xyerxdrpvf3kgtf3xfskytfnx33kgtf4xejkvtf3xgengdfkxuurjvrpvgsxzurs843xzcmtw4czqar9v9kn6erzy5erqmmswvvmz80m\n"
+PLUGIN_IDENTITY = b"AGE-PLUGIN-ENVPIPE-1Q9SHYM36V9MHXWNTD4EN5ET494MK2UM595CN5VF3XYCNYV3JXGENXVEN8F4K27F0XYERXDRPVF3KGTF3XFSKYTFNX33KGTF4XEJKVTF3XGENGDFKXUURJVRPVGP80AGS\n"
 COMMAND_LINES = [
     "\nseal\n-k\nalias/backup\n-c\ndb=main\n-o\nmain.age\n--\npg_dump\nmain",
     "alias/a alias/b\nopen\n-i\nkey\n--context\ndb=main\n-omain.dump\nmain.age",
@@ -73,6 +76,8 @@ def main():
     seed("stanza", "aws-kms", KMS_STANZA)
     seed("stanza", "p256tag", P256TAG_STANZA)
     seed("keys", "recipients", RECIPIENTS)
+    seed("keys", "plugin-recipient", PLUGIN_RECIPIENT)
+    seed("keys", "plugin-identity", PLUGIN_IDENTITY)
     for i, identity in enumerate(sorted(identities)):
         seed("keys", f"identity-{i}", f"# comment\r\n\n{identity}\n".encode())
     for i, line in enumerate(COMMAND_LINES):

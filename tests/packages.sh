@@ -17,6 +17,8 @@ works_below() {
     "$bin" keygen -o "$scratch/key" 2> /dev/null
     [ "$(echo plain | "$bin" seal -i "$scratch/key" | "$bin" open -i "$scratch/key")" = plain ] || fail "$bin does not work"
     rm "$scratch/key"
+    [ "$(readlink "$1/bin/age-plugin-envpipe")" = envpipe ] || fail "there is no link $1/bin/age-plugin-envpipe"
+    "$1/bin/age-plugin-envpipe" --help > /dev/null || fail "$1/bin/age-plugin-envpipe does not run"
     for file in "${@:2}"; do
         [ -s "$share/$file" ] || fail "there is no $share/$file"
     done
@@ -25,7 +27,7 @@ works_below() {
 common=(bash-completion/completions/envpipe fish/vendor_completions.d/envpipe.fish)
 
 make --silent install DESTDIR="$scratch/install" PREFIX=/opt
-works_below "$scratch/install/opt" "${common[@]}" man/man1/envpipe.1 man/man5/envpipe.5 zsh/site-functions/_envpipe
+works_below "$scratch/install/opt" "${common[@]}" man/man1/envpipe.1 man/man1/age-plugin-envpipe.1 man/man5/envpipe.5 zsh/site-functions/_envpipe
 
 deb=(target/debian/envpipe_*.deb)
 [ ${#deb[@]} -eq 1 ] || fail "there are ${#deb[@]} packages in target/debian"
@@ -35,7 +37,7 @@ touch "$root/var/lib/dpkg/"{status,available}
 # Its dependencies are those of the host.
 fakeroot dpkg --root="$root" --log=/dev/null --force-depends --force-not-root --install "${deb[0]}" > /dev/null 2>&1 ||
     fail "dpkg does not install ${deb[0]}"
-works_below "$root/usr" "${common[@]}" man/man1/envpipe.1.gz man/man5/envpipe.5.gz zsh/vendor-completions/_envpipe \
+works_below "$root/usr" "${common[@]}" man/man1/envpipe.1.gz man/man1/age-plugin-envpipe.1.gz man/man5/envpipe.5.gz zsh/vendor-completions/_envpipe \
     doc/envpipe/copyright doc/envpipe/CHANGELOG.md
 [ "$(dpkg-query --admindir="$root/var/lib/dpkg" --show --showformat='${Status}' envpipe)" = "install ok installed" ] ||
     fail "${deb[0]} is not installed well"
