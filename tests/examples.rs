@@ -1,7 +1,7 @@
 //! The recipes of README and the examples of the manual, run as a user would paste them.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 
 use serde_json::Value;
@@ -41,6 +41,7 @@ impl Host {
             fs::write(&program, format!("#!/bin/sh\n{script}\n")).unwrap();
             fs::set_permissions(program, fs::Permissions::from_mode(0o755)).unwrap();
         }
+        symlink(ENVPIPE, path("bin/age-plugin-envpipe")).unwrap();
         Self { folder, name, region }
     }
 
@@ -89,6 +90,27 @@ fn the_recipes_of_readme_run() {
     recipes[1..].iter().for_each(|recipe| host.run(recipe));
     host.run(recipes[0]);
     host.run("diff -r srv restore/srv; diff psql.restored <(pg_dump main)");
+}
+
+#[test]
+fn what_chezmoi_has_age_do_works_with_the_configuration_of_readme() {
+    if !has("age") {
+        return;
+    }
+    let host = Host::new("chezmoi", REGION);
+    let [configuration] = fenced("toml")[..] else { panic!() };
+    let value = |name: &str| {
+        let line = configuration.lines().find(|line| line.trim().starts_with(&format!("{name} = ")));
+        line.unwrap().split('"').nth(1).unwrap()
+    };
+    let identity = value("identity").replace("/home/user/", "");
+    assert_eq!(value("recipient"), "age1envpipe1…");
+    host.run(&format!(
+        "envpipe identity -k alias/backup > {identity}; recipient=$(envpipe recipient -k alias/backup | tail -n 1)
+         {0} --armor --recipient $recipient --output encrypted secrets.env
+         {0} --decrypt --identity {identity} encrypted | cmp - secrets.env",
+        value("command")
+    ));
 }
 
 #[test]

@@ -135,6 +135,8 @@ class Proxy(http.server.BaseHTTPRequestHandler):
             return
         key = key["KeyMetadata"]
         if operation == "DescribeKey":
+            # moto leaves out what is the default.
+            key["KeyUsage"] = key["KeyUsage"] or "ENCRYPT_DECRYPT"
             if "other-key" in asked:
                 key["Arn"] = OTHER_ARN
             self.answer(200, {"KeyMetadata": key})
@@ -283,7 +285,7 @@ def make_keys():
         ("multi", "eu-west-1", True),
     ]:
         kms = client(region)
-        keys[name] = kms.create_key(MultiRegion=multi_region, KeyUsage="ENCRYPT_DECRYPT")["KeyMetadata"]["Arn"]
+        keys[name] = kms.create_key(MultiRegion=multi_region)["KeyMetadata"]["Arn"]
         kms.create_alias(AliasName=f"alias/{name}", TargetKeyId=keys[name])
     for name, region, spec, usage in [
         ("p256", "eu-west-1", "ECC_NIST_P256", "KEY_AGREEMENT"),
