@@ -324,6 +324,14 @@ fn progress_is_shown_on_a_terminal_and_nowhere_else() {
     let script = format!("cat {} | {ENVPIPE} open --progress -i {identity} > /dev/null", path("sealed"));
     let (_, printed) = on_a_terminal_run(&["sh", "-c", &script]);
     assert!(printed.contains("3.00 MiB, ") && !printed.contains('%'), "{printed}");
+    // Of many files, all are counted together, and what fails is said in lines of its own.
+    ["a", "b"].iter().for_each(|name| fs::write(path(name), bytes(1 << 20)).unwrap());
+    let files = ["a", "nonesuch", "b"].map(path);
+    let each = ["--progress", "--keep-going", "--each", &files[0], &files[1], &files[2]];
+    let (status, printed) = on_a_terminal(&[&seal[..], &each].concat());
+    assert_eq!(status, 1, "{printed}");
+    let said = format!("envpipe: cannot read {}: no such file or directory\r\n", files[1]);
+    assert!(printed.contains("2.00 MiB of 2.00 MiB") && printed.contains(&said), "{printed}");
     fs::write(path("short"), "plain").unwrap();
     envpipe(["seal", "-i", &identity, "-o", &path("sealed"), &path("short")]).ok();
     let (_, printed) = on_a_terminal(&["open", "--progress", "-i", &identity, &path("sealed")]);

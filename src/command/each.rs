@@ -13,6 +13,7 @@ use crate::cli;
 use crate::error::{Error, KmsFault};
 use crate::pipe::input::{Input, Source};
 use crate::pipe::output::{Existing, Mode, Output};
+use crate::pipe::progress::Bar;
 
 /// What sealed files end in.
 const SUFFIX: &[u8] = b".age";
@@ -23,6 +24,15 @@ pub struct Pair {
     pub input: Input,
     /// What is written.
     pub output: Output,
+}
+
+/// How files are worked on.
+#[derive(Clone, Copy)]
+pub struct Engine {
+    /// How many at a time, and how many workers for each that has much to do.
+    pub workers: usize,
+    /// Whether to show how far all of them are.
+    pub progress: bool,
 }
 
 /// The way that files go.
@@ -78,7 +88,7 @@ impl Files {
     }
 
     /// The bytes in all of them, as far as they can be looked at.
-    pub fn total_len(&self) -> u64 {
+    fn total_len(&self) -> u64 {
         self.0.iter().filter_map(|path| Some(std::fs::metadata(path).ok()?.len())).sum()
     }
 
@@ -88,12 +98,13 @@ impl Files {
         self,
         way: Way,
         each: &cli::Each,
-        workers: usize,
+        Engine { workers, progress }: Engine,
         tell: Tell,
-        work: impl Fn(Pair) -> Result<(), Error> + Sync,
+        work: impl Fn(Pair, Option<&Bar>) -> Result<(), Error> + Sync,
     ) -> Result<(), Error> {
+        let bar = progress.then(|| Bar::new(Some(self.total_len())));
         let one = |path: &Path| {
-            let done = pair(path, way, each.force).and_then(&work);
+            let done = pair(path, way, each.force).and_then(|pair| work(pair, bar.as_ref()));
             done.map_err(|error| not_forced(error).of_file(path))
         };
         if let [path] = &self.0[..] {
@@ -118,7 +129,11 @@ impl Files {
                                 state.waiting.clear();
                             }
                             state.failed.push((number, error.status()));
-                            (state.tell)(Notice::Failed(&error));
+                            let mut tell = || (state.tell)(Notice::Failed(&error));
+                            match &bar {
+                                Some(bar) => bar.aside(tell),
+                                None => tell(),
+                            }
                         }
                     }
                 });
@@ -127,7 +142,10 @@ impl Files {
         let state = state.into_inner().unwrap_or_else(PoisonError::into_inner);
         let failed = state.failed.len();
         match state.failed.iter().min() {
-            None => Ok(()),
+            None => {
+                bar.inspect(Bar::finish);
+                Ok(())
+            }
             Some((_, status)) => Err(Error::Each {
                 failed,
                 done: all - failed - state.left,

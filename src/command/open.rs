@@ -1,7 +1,7 @@
 //! `envpipe open`: a sealed stream, opened with an identity or a KMS key that the user named.
 
 use super::Tell;
-use super::each::{Files, Pair, Way};
+use super::each::{Engine, Files, Pair, Way};
 use super::opener::Opener;
 use super::seal::{bar, sink};
 use crate::cli::{self, Sealed};
@@ -21,7 +21,9 @@ pub fn run(args: cli::Open, tell: Tell) -> Result<(), Error> {
     let opener = Opener::read(args.keys)?;
     let workers = turnstile::workers(args.jobs);
     let path = match args.input {
-        Sealed::Each(each) => return open_each(&each, &opener, workers, args.progress, tell),
+        Sealed::Each(each) => {
+            return open_each(&each, &opener, Engine { workers, progress: args.progress }, tell);
+        }
         Sealed::File(path) => path,
     };
     let input = Input::open(path.as_deref())?;
@@ -37,21 +39,11 @@ pub fn run(args: cli::Open, tell: Tell) -> Result<(), Error> {
 }
 
 /// KMS unwraps each data key once, however many of the files it is for.
-fn open_each(
-    each: &cli::Each,
-    opener: &Opener,
-    workers: usize,
-    progress: bool,
-    tell: Tell,
-) -> Result<(), Error> {
-    let files = Files::read(each)?;
-    let bar = progress.then(|| Bar::new(Some(files.total_len())));
-    files.run(Way::Open, each, workers, tell, |Pair { input, output }| {
-        let sink = sink(output, false, bar.as_ref());
-        open(Box::new(input), sink, |header| opener.file_key(header), workers)?.commit()
-    })?;
-    bar.inspect(Bar::finish);
-    Ok(())
+fn open_each(each: &cli::Each, opener: &Opener, engine: Engine, tell: Tell) -> Result<(), Error> {
+    Files::read(each)?.run(Way::Open, each, engine, tell, |Pair { input, output }, bar| {
+        let sink = sink(output, false, bar);
+        open(Box::new(input), sink, |header| opener.file_key(header), engine.workers)?.commit()
+    })
 }
 
 /// Opens `source`, armored or not, with the file key that `unwrap` finds for its header; gives back the sink, to be

@@ -4,7 +4,7 @@ use std::io::IoSlice;
 use std::path::Path;
 
 use super::Tell;
-use super::each::{Files, Pair, Way};
+use super::each::{Engine, Files, Pair, Way};
 use super::recipients::{Named, header};
 use crate::cli::{self, Plaintext};
 use crate::error::Error;
@@ -51,15 +51,12 @@ fn seal_each(args: &cli::Seal, each: &cli::Each, named: Named, tell: Tell) -> Re
     if files.is_empty() {
         return Ok(());
     }
-    let bar = args.progress.then(|| Bar::new(Some(files.total_len())));
     let recipients = named.ask_kms(tell)?;
-    let workers = turnstile::workers(args.jobs);
-    files.run(Way::Seal, each, workers, tell, |Pair { input, output }| {
-        let sink = sink(output, args.armor, bar.as_ref());
-        seal(Box::new(input), sink, || Ok(&recipients), workers)?.commit()
-    })?;
-    bar.inspect(Bar::finish);
-    Ok(())
+    let engine = Engine { workers: turnstile::workers(args.jobs), progress: args.progress };
+    files.run(Way::Seal, each, engine, tell, |Pair { input, output }, bar| {
+        let sink = sink(output, args.armor, bar);
+        seal(Box::new(input), sink, || Ok(&recipients), engine.workers)?.commit()
+    })
 }
 
 /// Seals `source` to `recipients`, of which there is at least one; gives back the sink, to be committed.

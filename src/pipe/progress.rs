@@ -39,6 +39,11 @@ impl Bar {
         Box::new(Watched { sink, bar: self.0.clone() })
     }
 
+    /// Prints something else on the same terminal.
+    pub fn aside(&self, print: impl FnOnce()) {
+        self.0.suspend(print);
+    }
+
     /// All is written.
     pub fn finish(&self) {
         if self.0.length().is_some() {
