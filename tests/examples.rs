@@ -103,7 +103,7 @@ fn what_chezmoi_has_age_do_works_with_the_configuration_of_readme() {
         let line = configuration.lines().find(|line| line.trim().starts_with(&format!("{name} = ")));
         line.unwrap().split('"').nth(1).unwrap()
     };
-    let identity = value("identity").replace("/home/user/", "");
+    let identity = value("identity").replace("~/", "");
     assert_eq!(value("recipient"), "age1envpipe1…");
     host.run(&format!(
         "envpipe identity -k alias/backup > {identity}; recipient=$(envpipe recipient -k alias/backup | tail -n 1)
