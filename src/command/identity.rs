@@ -9,17 +9,18 @@ use crate::keys::plugin_key::Identity;
 /// Prints one identity for all of the keys, behind a comment that says what it is. KMS is asked only what a name means that is
 /// not the ARN of a key.
 pub fn run(args: cli::Identity) -> Result<(), Error> {
-    let mut arns = Vec::new();
-    for key in args.keys {
-        match key {
-            KmsKey::Arn(arn) => arns.push(arn),
-            name => {
-                arns.extend(aws_kms::describe(&[name])?.into_iter().map(|description| match description {
-                    Description::Symmetric(arn) | Description::P256(arn) => arn,
-                }))
-            }
-        }
-    }
+    let is_arn = |key: &KmsKey| matches!(key, KmsKey::Arn(_));
+    let names: Vec<_> = args.keys.iter().filter(|key| !is_arn(key)).cloned().collect();
+    // They come in the order of the names.
+    let mut described = aws_kms::describe(&names)?.into_iter().map(Description::into_arn);
+    let arns: Vec<_> = args
+        .keys
+        .into_iter()
+        .filter_map(|key| match key {
+            KmsKey::Arn(arn) => Some(arn),
+            _ => described.next(),
+        })
+        .collect();
     let text = match arns.is_empty() {
         true => format!("# opened by the KMS keys in ENVPIPE_KEY\n{}\n", Identity::Environment),
         false => {

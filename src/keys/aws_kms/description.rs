@@ -19,6 +19,15 @@ pub enum Description {
     P256(KeyArn),
 }
 
+impl Description {
+    /// The key's ARN.
+    pub fn into_arn(self) -> KeyArn {
+        match self {
+            Self::Symmetric(arn) | Self::P256(arn) => arn,
+        }
+    }
+}
+
 /// Has KMS say what `key` is; one that is of no use here is an error.
 pub(super) async fn describe(session: &Session, key: &KmsKey) -> Result<Description, Error> {
     let ask = async |client: Client| {

@@ -48,7 +48,8 @@ pub(super) async fn public_key(session: &Session, key: &KmsKey) -> Result<Public
     session.ask(PUBLIC_KEY, key, ask).await
 }
 
-/// Opens the file key with the first of those stanzas whose tags fit `key`, of which this is the public half. None where no tag fits; an error has every cause.
+/// Opens the file key with the first of those stanzas whose tags fit `key`, of which `public` is the public half. None where no
+/// tag fits; an error has every cause.
 pub(super) async fn unwrap(
     session: &Session,
     key: &KmsKey,
