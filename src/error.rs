@@ -50,11 +50,8 @@ pub enum Error {
     Exists {
         /// Its path.
         path: String,
-    },
-    /// An output of `--each` is there, and was not to be replaced.
-    NotForced {
-        /// Its path.
-        path: String,
+        /// What to do.
+        mend: &'static str,
     },
     /// A name given to `--each` is not one that it takes.
     Suffix {
@@ -215,7 +212,6 @@ impl Error {
             | Self::Producer { .. }
             | Self::ReaderGone
             | Self::Exists { .. }
-            | Self::NotForced { .. }
             | Self::Random(_) => 1,
             Self::Usage { .. } | Self::NoKeyNamed { .. } | Self::TagNamesNoKey | Self::Suffix { .. } => 2,
             Self::OfFile { cause, .. } => cause.status(),
@@ -271,7 +267,7 @@ impl Error {
                 format!("{name} failed ({status}), so the stream is left without its end")
             }
             Self::ReaderGone => "standard output: broken pipe".into(),
-            Self::Exists { path } | Self::NotForced { path } => format!("{path} exists already"),
+            Self::Exists { path, .. } => format!("{path} exists already"),
             Self::Suffix { path, why: (why, _) } => format!("{path} {why}"),
             Self::OfFile { path, cause } => format!("{path}: {}", cause.words()),
             Self::Each { failed, done: 0, left: 0, .. } => format!("all {failed} files failed"),
@@ -373,11 +369,10 @@ impl Error {
                 true => "name the file of the identity that fits: envpipe open -i FILE".into(),
                 false => "none of these is a kind that envpipe has: age -d -i FILE".into(),
             },
-            Self::NotForced { .. } => "--force replaces it".into(),
             Self::Suffix { why: (_, mend), .. } => (*mend).into(),
             Self::OfFile { cause, .. } => return cause.hint(),
             Self::Each { left, .. } if *left > 0 => "--keep-going goes on with the others where one fails".into(),
-            Self::Exists { .. } => "move it away or name another file; keys are never overwritten".into(),
+            Self::Exists { mend, .. } => (*mend).into(),
             Self::Producer { .. } => "envpipe open will refuse what was written as truncated; seal again".into(),
             Self::Kms(failure) => return failure.hint(),
             Self::Context { .. } => "the stream is another one than you asked for, or was sealed without that -c".into(),
@@ -416,7 +411,7 @@ impl Error {
     /// This error as one of a file among many; those that name their file stay as they are.
     pub fn of_file(self, path: &Path) -> Self {
         match self {
-            Self::Io { .. } | Self::Exists { .. } | Self::NotForced { .. } | Self::Suffix { .. } => self,
+            Self::Io { .. } | Self::Exists { .. } | Self::Suffix { .. } => self,
             cause => Self::OfFile { path: path.display().to_string(), cause: Box::new(cause) },
         }
     }
@@ -469,7 +464,7 @@ mod tests {
 
     #[test]
     fn a_message_is_one_line_whatever_it_quotes() {
-        let error = Error::Exists { path: "a\nenvpipe: b\u{1b}[2Jé\u{202e}".into() };
+        let error = Error::Exists { path: "a\nenvpipe: b\u{1b}[2Jé\u{202e}".into(), mend: "" };
         assert_eq!(error.message(), "a\\nenvpipe: b\\u{1b}[2Jé\\u{202e} exists already");
     }
 }

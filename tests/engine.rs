@@ -148,7 +148,7 @@ fn a_failed_read_or_write_ends_the_stream_in_its_turn() {
     impl Source for Broken {
         fn read(&mut self, buf: &mut [u8]) -> Result<usize, Error> {
             match self.0.read(buf)? {
-                0 => Err(Error::Exists { path: "stands for any error".into() }),
+                0 => Err(Error::Exists { path: "stands for any error".into(), mend: "" }),
                 len => Ok(len),
             }
         }

@@ -105,10 +105,12 @@ impl Files {
         let bar = progress.then(|| Bar::new(Some(self.total_len())));
         let one = |path: &Path| {
             let done = pair(path, way, each.force).and_then(|pair| work(pair, bar.as_ref()));
-            done.map_err(|error| not_forced(error).of_file(path))
+            done.map_err(|error| error.of_file(path))
         };
         if let [path] = &self.0[..] {
-            return one(path);
+            one(path)?;
+            bar.inspect(Bar::finish);
+            return Ok(());
         }
         let all = self.0.len();
         let state = Mutex::new(State {
@@ -184,21 +186,12 @@ fn is_of_every_file(error: &Error) -> bool {
 fn pair(path: &Path, way: Way, force: bool) -> Result<Pair, Error> {
     let target = target(path, way)?;
     let input = Input::open_regular(path)?;
-    let existing = if force { Existing::Replace } else { Existing::Keep };
+    let existing = if force { Existing::Replace } else { Existing::Keep { mend: "--force replaces it" } };
     let mode = match way {
         Way::Seal => Mode::Umask,
         Way::Open => Mode::Private,
     };
     Ok(Pair { input, output: Output::create(Some(&target), mode, existing)? })
-}
-
-/// An output that is there already is here another matter than elsewhere: it may be there from the start, or come to be there
-/// while it is made.
-fn not_forced(error: Error) -> Error {
-    match error {
-        Error::Exists { path } => Error::NotForced { path },
-        other => other,
-    }
 }
 
 fn target(path: &Path, way: Way) -> Result<PathBuf, Error> {

@@ -46,8 +46,23 @@ pub enum Mode {
 pub enum Existing {
     /// It is replaced, but only once the new one is whole.
     Replace,
-    /// It is an error.
-    Keep,
+    /// It is an error, which this mends.
+    Keep {
+        /// What to do.
+        mend: &'static str,
+    },
+}
+
+impl Existing {
+    /// What an error of the system means for the output `name`.
+    fn fault(self, verb: &'static str, name: String, source: io::Error) -> Error {
+        match self {
+            Self::Keep { mend } if source.kind() == io::ErrorKind::AlreadyExists => {
+                Error::Exists { path: name, mend }
+            }
+            _ => Error::Io { verb, what: name, source },
+        }
+    }
 }
 
 /// An output. Dropped without [`Sink::commit`], a file leaves no trace, and one of its name stays as it was.
@@ -76,12 +91,8 @@ impl Output {
             }
             Some(path) => {
                 let name = path.display().to_string();
-                let place = Self::file(path, mode, existing).map_err(|source| {
-                    match source.kind() == io::ErrorKind::AlreadyExists {
-                        true => Error::Exists { path: name.clone() },
-                        false => Error::Io { verb: "create", what: name.clone(), source },
-                    }
-                })?;
+                let place = Self::file(path, mode, existing)
+                    .map_err(|source| existing.fault("create", name.clone(), source))?;
                 Ok(Self { place, name })
             }
         }
@@ -97,7 +108,7 @@ impl Output {
             Mode::Umask => Permissions::from_mode(0o666),
             Mode::Private => Permissions::from_mode(0o600),
         };
-        if existing == Existing::Keep && fs::symlink_metadata(path).is_ok() {
+        if existing != Existing::Replace && fs::symlink_metadata(path).is_ok() {
             return Err(io::ErrorKind::AlreadyExists.into());
         }
         let (path, permissions) = match fs::metadata(path) {
@@ -179,12 +190,9 @@ impl Sink for Output {
                 nix::unistd::close(file).map_err(|errno| fault(errno.into()))?;
                 let named = match existing {
                     Existing::Replace => temporary.persist(&path),
-                    Existing::Keep => temporary.persist_noclobber(&path),
+                    Existing::Keep { .. } => temporary.persist_noclobber(&path),
                 };
-                named.map_err(|failed| match failed.error.kind() {
-                    io::ErrorKind::AlreadyExists => Error::Exists { path: name.clone() },
-                    _ => fault(failed.error),
-                })?;
+                named.map_err(|failed| existing.fault("write", name.clone(), failed.error))?;
                 // The name too must survive a power cut; a folder that cannot be synced is no reason to fail.
                 let _ = File::open(folder(&path)).and_then(|folder| folder.sync_all());
                 Ok(())
