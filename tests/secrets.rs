@@ -210,6 +210,8 @@ fn nothing_is_written_but_the_output_and_nobody_is_told_but_kms() {
             assert_eq!((finished.0.status.code(), finished.stderr()), (Some(0), String::new()), "{command}");
             let trace = fs::read_to_string(folder.path().join("trace")).unwrap().replace("/./", "/");
             let calls = trace.lines().filter_map(|line| line.split_once(' ')).map(|(_, call)| call.trim());
+            // The process ended while strace was taking up a thread: it has seen no call of that.
+            let calls = calls.filter(|call| *call != "???( <detached ...>");
             let calls: Vec<_> = calls.filter(|call| !call.starts_with(['<', '+', '-'])).collect();
             let written = calls.iter().filter(|call| call.starts_with("writev(") && call.contains(&output));
             assert!(written.count() > 0, "{command}:\n{trace}");
